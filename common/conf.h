@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /etc/guideway/guideway.yaml, read with libcyaml into plain values.
+ *
+ * Both daemons read the same file. It is parsed, then checked as a whole; what
+ * is wrong is said as "PATH:LINE:COLUMN: what, and what to do". Nothing is
+ * half loaded: conf_load gives a complete, checked configuration or NULL.
+ * guideway.yaml(5) documents each key; the schema in conf.c is the only other
+ * place that lists them. */
+#ifndef COMMON_CONF_H
+#define COMMON_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/errmsg.h"
+#include "common/forwarding.h"
+
+#define CONF_PATH SYSCONFDIR "/guideway/guideway.yaml"
+
+/* Operator intent; health is another thing, with another type. */
+enum intent {
+	INTENT_ENABLED,
+	INTENT_DRAINING, /* takes nothing new, keeps what it has */
+	INTENT_DISABLED, /* takes nothing, its flows go elsewhere */
+};
+const char *intent_name(enum intent);
+
+enum conf_driver {
+	CONF_DRIVER_AUTO,
+	CONF_DRIVER_PCAP
+};
+
+struct conf_interface {
+	char *name;
+	enum conf_driver driver;
+};
+
+struct conf_backend {
+	struct addr addr;
+	uint16_t weight;
+	enum intent intent;
+};
+
+struct conf_service {
+	char *name;
+	struct addr *vips;
+	size_t n_vips;
+	uint8_t protocol;
+	uint16_t *ports; /* none: every port */
+	size_t n_ports;
+	uint32_t table_size;
+	bool refuse_oversize;
+	struct conf_backend *backends;
+	size_t n_backends;
+};
+
+struct conf {
+	char *path;
+	char *node_name;
+	char *run_dir; /* sockets: RUN_DIR/balancer.sock, RUN_DIR/agent.sock */
+	char *user;    /* whom the balancer becomes; NULL: stays who it is */
+	uint8_t seed[FORWARDING_SEED_LEN];
+	struct forwarding_source source4, source6;
+	struct conf_interface *interfaces;
+	size_t n_interfaces;
+	struct conf_service *services;
+	size_t n_services;
+};
+
+/* NULL with `why`, which begins with "PATH:LINE:COLUMN: " where there is a
+ * place to show. conf_parse takes the text itself (for tests and fuzzing);
+ * path only names it. */
+struct conf *conf_load(const char *path, struct errmsg *why);
+struct conf *conf_parse(
+    const char *path, const char *text, size_t len, struct errmsg *why);
+void conf_free(struct conf *);
+
+/* The configuration in canonical form, every default written out;
+ * print(parse(print(c))) == print(c). malloc'd, or NULL: out of memory. */
+char *conf_print(const struct conf *);
+
+#endif

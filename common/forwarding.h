@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole forwarding state as plain values: what the agent computes and the
+ * balancer installs. Order never matters to the result; positions only link
+ * members to backends within one state.
+ *
+ * One owner; built by forwarding_from_config, forwarding_unpack or by hand
+ * (malloc'd arrays), freed whole by forwarding_free. */
+#ifndef COMMON_FORWARDING_H
+#define COMMON_FORWARDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/errmsg.h"
+
+#define FORWARDING_MAX_SERVICES  1024
+#define FORWARDING_MAX_BACKENDS  32000 /* u16 slots with one bit to spare */
+#define FORWARDING_MAX_ENDPOINTS 4096
+#define FORWARDING_NAME_MAX      64 /* with the NUL */
+#define FORWARDING_SEED_LEN      16
+#define FORWARDING_TABLE_MIN     (1u << 8)
+#define FORWARDING_TABLE_MAX     (1u << 20)
+#define FORWARDING_TABLE_DEFAULT (1u << 16)
+#define FORWARDING_PHI_FULL      256
+
+/* Where traffic is taken. port is in host byte order; 0 means every port. */
+struct forwarding_endpoint {
+	struct addr vip;
+	uint16_t port;
+	uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+};
+
+struct forwarding_member {
+	uint16_t backend; /* position in forwarding.backends */
+	uint16_t weight;  /* 1..65535 */
+	uint16_t phi;     /* 0..256: how much of its share it takes */
+	bool down;        /* its flows are dead; phi is 0 then */
+};
+
+struct forwarding_service {
+	char name[FORWARDING_NAME_MAX];
+	uint32_t table_size; /* M: a power of two, TABLE_MIN..TABLE_MAX */
+	bool refuse_oversize;
+	struct forwarding_endpoint *endpoints;
+	size_t n_endpoints;
+	struct forwarding_member *members;
+	size_t n_members;
+};
+
+/* The outer source: one address, or a prefix whose host bits carry flow
+ * entropy (32/128: one address). addr none: the route's preferred source. */
+struct forwarding_source {
+	struct addr addr;
+	uint8_t prefix_len;
+};
+
+struct forwarding {
+	uint64_t generation; /* local to this node */
+	uint8_t seed[FORWARDING_SEED_LEN];
+	struct forwarding_source source4, source6;
+	struct addr *backends;
+	size_t n_backends;
+	struct forwarding_service *services;
+	size_t n_services;
+};
+
+struct forwarding *forwarding_new(void); /* empty; NULL: out of memory */
+void forwarding_free(struct forwarding *);
+
+/* Is it whole and within bounds: counts, names unique and printable, endpoints
+ * unique (no service's VIP+protocol+port twice), VIPs and backends unicast and
+ * never the same address, members unique per service, weights, phi, table
+ * sizes, down only with phi 0, at most table_size members? A service without
+ * members is valid: it has no backend. 0, or -1 with `why`. */
+int forwarding_check(const struct forwarding *, struct errmsg *why);
+
+/* The protobuf message guideway.balancer.ForwardingState, by itself. pack:
+ * malloc'd bytes and *len, or NULL when out of memory. unpack: checks each
+ * field and then the whole (forwarding_check); NULL with `why`. Memory used is
+ * bounded by a multiple of len. */
+uint8_t *forwarding_pack(const struct forwarding *, size_t *len);
+struct forwarding *forwarding_unpack(
+    const uint8_t *data, size_t len, struct errmsg *why);
+
+/* The same for callers that hold the generated message already. The message
+ * made by forwarding_to_message borrows from the state and is freed with
+ * forwarding_message_free. */
+struct _Guideway__Balancer__ForwardingState;
+struct _Guideway__Balancer__ForwardingState *forwarding_to_message(
+    const struct forwarding *);
+void forwarding_message_free(struct _Guideway__Balancer__ForwardingState *);
+struct forwarding *forwarding_from_message(
+    const struct _Guideway__Balancer__ForwardingState *, struct errmsg *why);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every unit test program shares: its main(). A test program names its
+ * one suite with UNIT_MAIN(make_suite). */
+#ifndef TESTS_UNIT_UNIT_H
+#define TESTS_UNIT_UNIT_H
+
+#include <check.h>
+#include <stdlib.h>
+
+#define UNIT_MAIN(make_suite) \
+	int main(void) \
+	{ \
+		SRunner *runner = srunner_create(make_suite()); \
+		int failed; \
+		srunner_run_all(runner, CK_ENV); \
+		failed = srunner_ntests_failed(runner); \
+		srunner_free(runner); \
+		return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE; \
+	}
+
+/* How many rows a table of test cases has, for tcase_add_loop_test. */
+#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+#endif
