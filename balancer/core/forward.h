@@ -11,6 +11,7 @@
 #ifndef BALANCER_CORE_FORWARD_H
 #define BALANCER_CORE_FORWARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ struct frame {
 	uint32_t len;        /* bytes at data */
 	uint32_t wire_len;   /* as it was on the wire; >= len */
 	uint32_t ifindex;    /* where it came from; replies go back there */
+	uint32_t mtu; /* of that link; a longer packet was merged (GRO) */
 };
 
 /* Where output frames go. reserve gives room for len bytes, valid until
@@ -49,7 +51,7 @@ struct forwarder {
 	struct frag_table *frags;  /* NULL: later fragments are dropped */
 	uint32_t icmp_tokens;      /* too-big messages that may be sent */
 	int64_t icmp_filled_us;
-	uint32_t entropy; /* IPv4 identification of our packets */
+	bool fix_checksums; /* live links: finish what offload left partial */
 };
 
 /* Takes n <= FORWARD_BATCH frames through; reasons[i] says what became of

@@ -35,7 +35,6 @@ enum verdict {
 	X(DROP_NO_NEXT_HOP,       DROP,    "the backend has no resolved next hop") \
 	X(DROP_FRAGMENT,          DROP,    "fragment whose first was not seen") \
 	X(DROP_ICMP_QUOTE,        DROP,    "ICMP error that quotes nothing of ours") \
-	X(DROP_TTL,               DROP,    "TTL or hop limit used up") \
 	X(DROP_TOO_BIG,           DROP,    "too long, and the sender may not be told now") \
 	X(DROP_CHECKSUM,          DROP,    "IPv4 or ICMP header checksum wrong") \
 	X(DROP_CAPTURE_CUT,       DROP,    "captured shorter than it was on the wire")
