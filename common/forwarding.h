@@ -3,8 +3,8 @@
  * balancer installs. Order never matters to the result; positions only link
  * members to backends within one state.
  *
- * One owner; built by forwarding_from_config, forwarding_unpack or by hand
- * (malloc'd arrays), freed whole by forwarding_free. */
+ * One owner; built by view_forwarding (common/view.h), forwarding_unpack or by
+ * hand (malloc'd arrays), freed whole by forwarding_free. */
 #ifndef COMMON_FORWARDING_H
 #define COMMON_FORWARDING_H
 
@@ -17,13 +17,16 @@
 
 #define FORWARDING_MAX_SERVICES  1024
 #define FORWARDING_MAX_BACKENDS  32000 /* u16 slots with one bit to spare */
-#define FORWARDING_MAX_ENDPOINTS 4096
-#define FORWARDING_NAME_MAX      64 /* with the NUL */
+#define FORWARDING_MAX_ENDPOINTS 4096  /* of all services together */
+#define FORWARDING_NAME_MAX      64    /* with the NUL */
 #define FORWARDING_SEED_LEN      16
 #define FORWARDING_TABLE_MIN     (1u << 8)
 #define FORWARDING_TABLE_MAX     (1u << 20)
 #define FORWARDING_TABLE_DEFAULT (1u << 16)
 #define FORWARDING_PHI_FULL      256
+/* The first byte is fixed, so the whole prefix is unicast when its first
+ * address is. */
+#define FORWARDING_SOURCE_LEN_MIN 8
 
 /* Where traffic is taken. port is in host byte order; 0 means every port. */
 struct forwarding_endpoint {
@@ -69,12 +72,23 @@ struct forwarding {
 struct forwarding *forwarding_new(void); /* empty; NULL: out of memory */
 void forwarding_free(struct forwarding *);
 
-/* Is it whole and within bounds: counts, names unique and printable, endpoints
+/* Is it whole and within bounds: counts, names unique and valid, endpoints
  * unique (no service's VIP+protocol+port twice), VIPs and backends unicast and
  * never the same address, members unique per service, weights, phi, table
  * sizes, down only with phi 0, at most table_size members? A service without
  * members is valid: it has no backend. 0, or -1 with `why`. */
 int forwarding_check(const struct forwarding *, struct errmsg *why);
+
+/* The parts of it that others ask for by themselves. A name: 1 to
+ * FORWARDING_NAME_MAX - 1 of A-Z a-z 0-9 '.' '_' '-'. A source: none, or
+ * unicast of the family wanted with no bit set after the prefix. */
+bool forwarding_name_valid(const char *name, size_t len);
+int forwarding_check_source(
+    const struct forwarding_source *, bool want4, struct errmsg *why);
+
+/* The canonical order: by VIP, protocol, port. */
+int forwarding_endpoint_cmp(
+    const struct forwarding_endpoint *, const struct forwarding_endpoint *);
 
 /* The protobuf message guideway.balancer.ForwardingState, by itself. pack:
  * malloc'd bytes and *len, or NULL when out of memory. unpack: checks each
@@ -87,11 +101,11 @@ struct forwarding *forwarding_unpack(
 /* The same for callers that hold the generated message already. The message
  * made by forwarding_to_message borrows from the state and is freed with
  * forwarding_message_free. */
-struct _Guideway__Balancer__ForwardingState;
-struct _Guideway__Balancer__ForwardingState *forwarding_to_message(
+struct Guideway__Balancer__ForwardingState;
+struct Guideway__Balancer__ForwardingState *forwarding_to_message(
     const struct forwarding *);
-void forwarding_message_free(struct _Guideway__Balancer__ForwardingState *);
+void forwarding_message_free(struct Guideway__Balancer__ForwardingState *);
 struct forwarding *forwarding_from_message(
-    const struct _Guideway__Balancer__ForwardingState *, struct errmsg *why);
+    const struct Guideway__Balancer__ForwardingState *, struct errmsg *why);
 
 #endif
