@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "common/unix_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <libgen.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+#define BACKLOG 64
+
+static int
+fill(struct sockaddr_un *sun, const char *path, struct errmsg *why)
+{
+	size_t len = strlen(path);
+
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	if (len == 0 || len >= sizeof(sun->sun_path)) {
+		errno = ENAMETOOLONG;
+		return errmsg_set(why,
+		    "%s: a socket's path must have 1..%zu bytes; set a shorter "
+		    "run_dir",
+		    path, sizeof(sun->sun_path) - 1);
+	}
+	memcpy(sun->sun_path, path, len + 1);
+	return 0;
+}
+
+int
+unix_connect(const char *path, struct errmsg *why)
+{
+	struct sockaddr_un sun;
+	int fd, saved;
+
+	if (fill(&sun, path, why) == -1)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return errmsg_sys(why, "%s: socket", path);
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return fd;
+	saved = errno;
+	errmsg_sys(why, "%s", path);
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* Removes what a process that is gone left behind. */
+static int
+clear_stale(const char *path, struct errmsg *why)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) == -1)
+		return errno == ENOENT ? 0 : errmsg_sys(why, "%s", path);
+	if (!S_ISSOCK(st.st_mode))
+		return errmsg_set(
+		    why, "%s: in the way and not a socket; remove it", path);
+	if ((fd = unix_connect(path, NULL)) != -1 || errno != ECONNREFUSED) {
+		if (fd != -1)
+			close(fd);
+		return errmsg_set(why,
+		    "%s: another process listens there; stop it first", path);
+	}
+	if (unlink(path) == -1 && errno != ENOENT)
+		return errmsg_sys(why, "%s: remove the stale socket", path);
+	return 0;
+}
+
+static int
+make_parent(const char *path, struct errmsg *why)
+{
+	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	const char *dir;
+
+	memcpy(copy, path, strlen(path) + 1);
+	dir = dirname(copy);
+	if (mkdir(dir, 0755) == -1 && errno != EEXIST)
+		return errmsg_sys(
+		    why, "%s: create it for the user who runs this", dir);
+	return 0;
+}
+
+/* Not being in the group is no fault: then only the owner may talk to us. */
+static void
+hand_to_group(const char *path)
+{
+	const struct group *group = getgrnam(UNIX_SOCKET_GROUP);
+
+	if (group != NULL && chown(path, (uid_t)-1, group->gr_gid) == -1)
+		log_debug("socket", "%s: group %s: %s", path, UNIX_SOCKET_GROUP,
+		    strerror(errno));
+}
+
+int
+unix_listen(const char *path, struct errmsg *why)
+{
+	struct sockaddr_un sun;
+	mode_t mask;
+	int fd, bound;
+
+	if (fill(&sun, path, why) == -1 || make_parent(path, why) == -1 ||
+	    clear_stale(path, why) == -1)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return errmsg_sys(why, "%s: socket", path);
+	/* From the first moment on nobody else may connect. */
+	mask = umask(0117);
+	bound = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
+	umask(mask);
+	if (bound == -1) {
+		errmsg_sys(why, "%s: bind", path);
+		close(fd);
+		return -1;
+	}
+	hand_to_group(path);
+	if (listen(fd, BACKLOG) == -1) {
+		errmsg_sys(why, "%s: listen", path);
+		unlink(path);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
