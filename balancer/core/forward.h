@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "balancer/core/bucket.h"
 #include "balancer/core/reason.h"
 
 struct fib;
@@ -49,8 +50,7 @@ struct forwarder {
 	const struct fib *fib;     /* switched between batches */
 	struct counters *counters; /* laid out for that fib */
 	struct frag_table *frags;  /* NULL: later fragments are dropped */
-	uint32_t icmp_tokens;      /* too-big messages that may be sent */
-	int64_t icmp_filled_us;
+	struct bucket too_big;     /* such messages; bucket_init it */
 	bool fix_checksums; /* live links: finish what offload left partial */
 };
 

@@ -11,6 +11,7 @@ enum verdict {
 	VERDICT_FORWARD, /* encapsulated, to a backend */
 	VERDICT_REPLY,   /* answered by us (echo, packet too big) */
 	VERDICT_DROP,
+	VERDICT_HELD, /* kept for now; counted again by what becomes of it */
 	VERDICT_SLOW, /* BPF only: the user-space path has to do it */
 };
 
@@ -27,6 +28,7 @@ enum verdict {
 	X(FORWARD_FRAGMENT,       FORWARD, "later fragment, to where the first went") \
 	X(FORWARD_FRAGMENTED,     FORWARD, "too long with the outer header: fragmented") \
 	X(FORWARD_SEGMENTED,      FORWARD, "merged by GRO or GSO: segmented again") \
+	X(HELD_FRAGMENT,          HELD,    "later fragment, held until the first comes") \
 	X(REPLY_ECHO,             REPLY,   "echo request for a VIP, answered") \
 	X(REPLY_TOO_BIG,          REPLY,   "too long with the outer header: sender told") \
 	X(DROP_MALFORMED,         DROP,    "for a VIP, headers broken or cut") \
