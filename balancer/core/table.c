@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "balancer/core/table.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "balancer/core/siphash.h"
+#include "balancer/core/table_impl.h"
+
+/* 0, or -1 with errno EINVAL; *names_len: of all names, without NULs. */
+static int
+check_input(const struct table_member *members, size_t n, uint32_t size,
+    size_t *names_len)
+{
+	*names_len = 0;
+	if (n == 0 || n > TABLE_MEMBERS_MAX || n > size ||
+	    size < TABLE_SIZE_MIN || size > TABLE_SIZE_MAX ||
+	    (size & (size - 1)) != 0)
+		goto invalid;
+	for (size_t i = 0; i < n; i++) {
+		if (members[i].weight == 0 || members[i].phi > TABLE_PHI_FULL)
+			goto invalid;
+		*names_len += strlen(members[i].name);
+	}
+	if (*names_len > UINT32_MAX)
+		goto invalid;
+	return 0;
+invalid:
+	errno = EINVAL;
+	return -1;
+}
+
+static struct table *
+allocate(uint32_t n, uint32_t size, size_t names_len)
+{
+	struct table *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->n = n;
+	t->size = size;
+	t->entries = malloc(n * sizeof(*t->entries));
+	t->index_of = malloc(n * sizeof(*t->index_of));
+	t->names = malloc(names_len + 1);
+	t->first = malloc((n + 1) * sizeof(*t->first));
+	t->owned = malloc(size * sizeof(*t->owned));
+	t->rank = malloc(size * sizeof(*t->rank));
+	t->turns = malloc(size * sizeof(*t->turns));
+	t->base = malloc(size * sizeof(*t->base));
+	t->slots = malloc(size * sizeof(*t->slots));
+	t->released = calloc((size + 63) / 64, sizeof(*t->released));
+	if (t->entries == NULL || t->index_of == NULL || t->names == NULL ||
+	    t->first == NULL || t->owned == NULL || t->rank == NULL ||
+	    t->turns == NULL || t->base == NULL || t->slots == NULL ||
+	    t->released == NULL || table_digest_init(t) == -1) {
+		table_free(t);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return t;
+}
+
+static void
+take_members(struct table *t, const struct table_member *members,
+    const uint8_t seed[TABLE_SEED_LEN])
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		uint32_t len = (uint32_t)strlen(members[i].name);
+
+		memcpy(t->names + used, members[i].name, len);
+		t->entries[i] = (struct table_entry){
+		    .hash = siphash24(seed, members[i].name, len),
+		    .name = used,
+		    .name_len = len,
+		    .position = i,
+		    .weight = members[i].weight,
+		    .phi = members[i].phi,
+		};
+		t->alive += members[i].phi > 0;
+		used += len;
+	}
+}
+
+/* Step 3 of the design: where each member's walk begins and how it goes on. */
+static int
+fill_base(struct table *t, const uint32_t *quotas)
+{
+	struct fill_walk *walks = malloc(t->n * sizeof(*walks));
+	uint32_t rounds = (t->size + t->n - 1) / t->n;
+	int rc;
+
+	if (walks == NULL)
+		return -1;
+	for (uint32_t i = 0; i < t->n; i++) {
+		uint64_t high = t->entries[i].hash >> 32;
+		uint64_t low = (uint32_t)t->entries[i].hash;
+
+		walks[i] = (struct fill_walk){
+		    .pos = (uint32_t)(high * t->size >> 32),
+		    .skip = (uint32_t)(1 + (low * (t->size - 1) >> 32)) | 1,
+		    .acc = rounds - 1,
+		    .quota = quotas[i],
+		};
+	}
+	rc = table_fill(walks, t->n, t->size, t->base, t->turns);
+	free(walks);
+	return rc;
+}
+
+/* Slots by owner, ascending: a counting sort. */
+static void
+index_slots(struct table *t, uint32_t *quotas)
+{
+	uint32_t *next = quotas, sum = 0;
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		t->first[i] = sum;
+		sum += quotas[i];
+		next[i] = t->first[i];
+	}
+	t->first[t->n] = sum;
+	for (uint32_t s = 0; s < t->size; s++) {
+		uint32_t at = next[t->base[s]]++;
+
+		t->owned[at] = s;
+		t->rank[s] = at;
+	}
+}
+
+struct table *
+table_new(const struct table_member *members, size_t n, uint32_t size,
+    const uint8_t seed[TABLE_SEED_LEN])
+{
+	uint32_t *quotas = NULL;
+	struct table *t;
+	size_t names_len;
+
+	if (check_input(members, n, size, &names_len) == -1 ||
+	    (t = allocate((uint32_t)n, size, names_len)) == NULL)
+		return NULL;
+	take_members(t, members, seed);
+	if (table_order(t->entries, t->n, t->names) == -1)
+		goto fail;
+	for (uint32_t i = 0; i < t->n; i++)
+		t->index_of[t->entries[i].position] = (uint16_t)i;
+	if ((quotas = malloc(n * sizeof(*quotas))) == NULL ||
+	    table_quotas(t->entries, t->n, size, quotas) == -1 ||
+	    fill_base(t, quotas) == -1)
+		goto fail;
+	index_slots(t, quotas);
+	free(quotas);
+	table_effective(t);
+	return t;
+fail:
+	free(quotas);
+	table_free(t);
+	return NULL;
+}
+
+void
+table_free(struct table *t)
+{
+	int saved = errno;
+
+	if (t == NULL)
+		return;
+	free(t->entries);
+	free(t->index_of);
+	free(t->names);
+	free(t->first);
+	free(t->owned);
+	free(t->rank);
+	free(t->turns);
+	free(t->base);
+	free(t->slots);
+	free(t->released);
+	EVP_MD_CTX_free(t->sha256);
+	free(t);
+	errno = saved;
+}
+
+uint32_t
+table_size(const struct table *t)
+{
+	return t->size;
+}
+
+size_t
+table_members(const struct table *t)
+{
+	return t->n;
+}
+
+const uint16_t *
+table_slots(const struct table *t)
+{
+	return t->slots;
+}
+
+const uint16_t *
+table_base(const struct table *t)
+{
+	return t->base;
+}
+
+uint16_t
+table_index_of(const struct table *t, size_t position)
+{
+	return t->index_of[position];
+}
+
+size_t
+table_position_of(const struct table *t, uint16_t index)
+{
+	return t->entries[index].position;
+}
