@@ -1,0 +1,179 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What runs on the hosts. Each program has $RUN/HOST/PROGRAM.pid and .log.
+# Wants: builddir, or an up lab, which remembers it.
+
+WEB_PORT=80
+UDP_PORT=5353
+LARGE_MB=24 # the file /large on every backend
+
+programs_of() {
+	case $1 in
+	lb*) echo balancer agent ;;
+	be*) echo nginx ;;
+	esac
+}
+
+lab_builddir() { cat "$RUN/build"; }
+
+program_command() {
+	local config=$RUN/$1/guideway.yaml build
+	build=$(lab_builddir)
+	case $2 in
+	nginx) command=(nginx -c "$RUN/$1/nginx.conf") ;;
+	balancer)
+		command=("$build/balancer/guideway-balancer" -f "$config") ;;
+	agent) command=("$build/agent/guideway-agent" -f "$config") ;;
+	*) die "no program '$2'; $1 has: $(programs_of "$1")" ;;
+	esac
+}
+
+# The pid of a program, nothing when it does not run. A number that was given
+# to another process since is told by its namespace.
+program_pid() {
+	local pid ns
+	{ read -r pid <"$RUN/$1/$2.pid"; } 2>/dev/null || return 0
+	ns=$(stat -Lc %i "/run/netns/$PREFIX$1" 2>/dev/null) || return 0
+	[ "$(stat -Lc %i "/proc/$pid/ns/net" 2>/dev/null)" = "$ns" ] ||
+		return 0
+	echo "$pid"
+}
+
+program_start() {
+	local host=$1 program=$2 command
+	host_known "$host"
+	program_command "$host" "$program"
+	[ -z "$(program_pid "$host" "$program")" ] || return 0
+	setsid ip netns exec "$PREFIX$host" "${command[@]}" \
+	    </dev/null >>"$RUN/$host/$program.log" 2>&1 9>&- &
+	echo $! >"$RUN/$host/$program.pid"
+}
+
+program_signal() {
+	local host=$1 program=$2 signal=$3 pid command
+	host_known "$host"
+	program_command "$host" "$program"
+	pid=$(program_pid "$host" "$program")
+	[ -n "$pid" ] || die "$program does not run on $host"
+	kill -"$signal" "$pid"
+}
+
+program_stop() {
+	local pid
+	pid=$(program_pid "$1" "$2")
+	program_signal "$1" "$2" "$3"
+	wait_for 10 "$2 on $1 to end" process_ended "$pid"
+}
+
+process_ended() { ! kill -0 "$1" 2>/dev/null; }
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+wait_for() {
+	local deadline=$((SECONDS + $1)) what=$2
+	shift 2
+	until "$@"; do
+		if [ $SECONDS -ge "$deadline" ]; then
+			echo "lab: waited in vain for $what" >&2
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+programs_up() {
+	local host program
+	for host in "${BACKENDS[@]}"; do
+		[ -e "$RUN/$host/nginx.conf" ] || backend_files "$host"
+		backend_accept "$host"
+	done
+	for host in "${NODES[@]}"; do
+		[ -e "$RUN/$host/guideway.yaml" ] || node_files "$host"
+	done
+	echo "lab: programs"
+	for host in "${EDGES[@]}"; do
+		for program in $(programs_of "$host"); do
+			program_start "$host" "$program"
+		done
+	done
+	for host in "${BACKENDS[@]}"; do
+		program_wait "$host" nginx backend_answers "$host"
+	done
+	for host in "${NODES[@]}"; do
+		program_wait "$host" balancer node_in_sync "$host"
+	done
+}
+
+# A program that does not come up says why in its log.
+program_wait() {
+	local host=$1 program=$2
+	shift 2
+	wait_for 20 "$program on $host" "$@" 2>/dev/null && return
+	tail -n 5 "$RUN/$host"/*.log >&2
+	die "$host: $program does not come up (its log is above)"
+}
+
+# The host takes GRE from the nodes for the VIPs, as a real backend does.
+backend_accept() {
+	:
+}
+
+backend_answers() {
+	[ "$(host_do "$1" curl -s --max-time 1 \
+	    "http://$(addr4 "$1"):$WEB_PORT/")" = "$1" ]
+}
+
+backend_files() {
+	local host=$1 dir=$RUN/$1
+	mkdir -p "$dir/www" "$dir/upload" "$dir/temp"
+	head -c "${LARGE_MB}M" /dev/urandom >"$dir/www/large"
+	chown www-data: "$dir/upload" "$dir/temp"
+	cat >"$dir/nginx.conf" <<-END
+	daemon off;
+	user www-data;
+	worker_processes 1;
+	pid $dir/nginx.own.pid;
+	error_log $dir/nginx.log;
+	load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+	events { worker_connections 4096; }
+	http {
+		access_log off;
+		default_type application/octet-stream;
+		client_max_body_size 0;
+		client_body_temp_path $dir/temp/body;
+		proxy_temp_path $dir/temp/proxy;
+		fastcgi_temp_path $dir/temp/fastcgi;
+		uwsgi_temp_path $dir/temp/uwsgi;
+		scgi_temp_path $dir/temp/scgi;
+		server {
+			listen $WEB_PORT reuseport;
+			listen [::]:$WEB_PORT reuseport;
+			location = / {
+				default_type text/plain;
+				return 200 "$host\n";
+			}
+			location /large { root $dir/www; }
+			location /upload/ {
+				root $dir;
+				dav_methods PUT DELETE;
+			}
+		}
+	}
+	stream {
+		server {
+			listen $UDP_PORT udp reuseport;
+			listen [::]:$UDP_PORT udp reuseport;
+			return "$host\n";
+		}
+	}
+	END
+}
+
+node_files() {
+	local host=$1
+	mkdir -p "$RUN/$host/run"
+	: >"$RUN/$host/guideway.yaml"
+}
+
+node_in_sync() {
+	:
+}

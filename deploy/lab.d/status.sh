@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What the lab shows of itself.
+
+lab_status() {
+	local host program pid line
+	if [ ! -e "$RUN/up" ]; then
+		echo "The lab is down. Start it: $0 up"
+		return 1
+	fi
+	echo "Lab $PREFIX  VIPs $VIP4 $VIP6  build $(lab_builddir)"
+	echo
+	printf '%-8s %-15s %-20s %s\n' HOST IPv4 IPv6 RUNS
+	printf '%-8s %-15s %-20s %s\n' router "" "" "ECMP to $(status_route)"
+	for host in "${EDGES[@]}"; do
+		line=
+		for program in $(programs_of "$host"); do
+			pid=$(program_pid "$host" "$program")
+			line+="$program ${pid:-DOWN}  "
+		done
+		printf '%-8s %-15s %-20s %s\n' "$host" "$(addr4 "$host")" \
+		    "$(addr6 "$host")" "$line"
+	done
+}
+
+# The nodes that the router's route to the IPv4 VIP goes over.
+status_route() {
+	ip -n "${PREFIX}router" -j route show "$VIP4" |
+		jq -r '[.[] | if .nexthops then .nexthops[].dev else .dev end] |
+		    join(" ")'
+}
+
+lab_show() {
+	local host
+	case $1 in
+	vip4) echo "$VIP4" ;;
+	vip6) echo "$VIP6" ;;
+	run) echo "$RUN" ;;
+	hosts) echo "${HOSTS[*]}" ;;
+	build) lab_builddir ;;
+	addr4.* | addr6.*)
+		host=${1#addr?.}
+		host_known "$host"
+		"${1%%.*}" "$host"
+		;;
+	pid.*.*)
+		host=${1#pid.}
+		program_pid "${host%%.*}" "${host#*.}"
+		;;
+	*) die "show: no '$1'; see '$0 help'" ;;
+	esac
+}
