@@ -136,8 +136,7 @@ void checksum_check(const uint8_t *l3, size_t len, struct checksum_found *);
 
 /* Completes a checksum that offload left partial, in place: true if it did.
  * Anything else is left as it is: a wrong checksum stays wrong, so that the
- * backend finds it. Reads the payload only of packets that need it. (A right
- * checksum may look partial; completing it gives the same bytes.) */
+ * backend finds it. Reads the payload only of packets that may need it. */
 bool checksum_finish(uint8_t *l3, size_t len);
 
 #endif

@@ -63,7 +63,7 @@ struct frag_choice {
 };
 
 /* NULL limits: all defaults. NULL: out of memory, or limits beyond reason
- * (EINVAL: more than 2^20 choices, 4096 held, or 65535 bytes of one). */
+ * (EINVAL: over 2^20 choices, 4096 held, or 65535 bytes of one). */
 struct frag_table *frag_table_new(
     const uint8_t key[FRAG_KEY_LEN], const struct frag_limits *limits);
 void frag_table_free(struct frag_table *);
@@ -81,7 +81,7 @@ bool frag_table_find(const struct frag_table *, const struct frag_key *,
 
 /* An early fragment, held until its first comes. */
 struct frag_held {
-	const uint8_t *l3; /* borrowed: until the next call with this table */
+	const uint8_t *l3; /* borrowed: until the next frag_table_hold */
 	uint32_t len;
 	uint32_t ifindex, mtu; /* as in struct frame */
 };

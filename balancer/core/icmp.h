@@ -15,7 +15,7 @@
  * 2.4 c): room that always suffices for icmp_too_big. */
 #define ICMP_ERROR_MAX 1280
 
-/* What to set forwarder.too_big (bucket.h) to, where nothing else is known. */
+/* What to set forwarder.too_big (bucket.h) to where nothing else is known. */
 #define ICMP_RATE_DEFAULT  1000
 #define ICMP_BURST_DEFAULT 100
 
@@ -44,7 +44,8 @@ enum icmp_result icmp_echo_reply(
  * but the first, to a source that is not one host, about a destination that is
  * not one; and where it could not help: the packet is no longer than mtu, or no
  * longer than what every path must carry (RFC 791: 68, RFC 8200: 1280), below
- * which no sender goes. */
+ * which no sender goes. It is the caller who knows the frame, and must not ask
+ * for an answer to one that came as a link-layer broadcast or multicast. */
 enum icmp_result icmp_too_big(const uint8_t *l3, size_t len, uint32_t mtu,
     uint8_t *out, size_t room, size_t *out_len);
 

@@ -33,15 +33,17 @@ enum oversize_result {
 struct oversize {
 	const uint8_t *l3;
 	uint32_t max_len;
-	uint32_t head;    /* bytes repeated in front: IP, and TCP if segments */
-	uint32_t l4;      /* offset of the TCP header, or of the IP payload */
-	uint32_t total;   /* of the input, without what follows it */
-	uint32_t next;    /* offset of the first byte not given out yet */
-	uint32_t piece;   /* number of the next piece */
+	uint32_t l4;    /* offset of the TCP header, or of the IP payload */
+	uint32_t data;  /* offset of the first byte that is shared out */
+	uint32_t next;  /* offset of the first byte not given out yet */
+	uint32_t total; /* of the input, without what follows it */
+	uint32_t piece; /* number of the next piece */
+	bool done;
+	bool segments;    /* else fragments, and what follows is used: */
+	bool more;        /* the input is a fragment, and not the last ... */
+	uint32_t from;    /* ... of a datagram with so many bytes before it */
 	uint32_t patch;   /* offset of a checksum to complete; 0: none */
 	be16 patch_value; /* what it becomes */
-	bool segments;
-	bool done;
 	uint8_t options_len; /* IP options of later fragments */
 	uint8_t options[40];
 };
