@@ -32,7 +32,7 @@ log_init(const char *program, bool debug, const char *only)
 }
 
 /* One write per line, so that lines of two processes never mix. */
-static void
+__attribute__((format(printf, 4, 0))) static void
 emit(int priority, const char *token, int error, const char *fmt, va_list ap)
 {
 	int saved = errno;
