@@ -20,12 +20,48 @@ typedef uint32_t be32;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define BE16(x) ((be16)__builtin_bswap16((uint16_t)(x)))
 #define BE32(x) ((be32)__builtin_bswap32((uint32_t)(x)))
+#define LE32(x) ((uint32_t)(x))
 #else
 #define BE16(x) ((be16)(x))
 #define BE32(x) ((be32)(x))
+#define LE32(x) __builtin_bswap32((uint32_t)(x))
 #endif
 #define FROM_BE16(x) BE16(x)
 #define FROM_BE32(x) BE32(x)
+
+/* Headers stand anywhere in a frame. Machines that run XDP programs load
+ * unaligned words; clang for BPF, told so, would load them byte by byte. */
+#ifdef __bpf__
+#define CORE_UNALIGNED __attribute__((may_alias))
+#else
+#define CORE_UNALIGNED __attribute__((may_alias, aligned(1)))
+#endif
+typedef uint16_t CORE_UNALIGNED unaligned16;
+typedef uint32_t CORE_UNALIGNED unaligned32;
+
+CORE_INLINE uint16_t
+load16(const uint8_t *from)
+{
+	return *(const unaligned16 *)from;
+}
+
+CORE_INLINE uint32_t
+load32(const uint8_t *from)
+{
+	return *(const unaligned32 *)from;
+}
+
+CORE_INLINE void
+store16(uint8_t *to, uint16_t value)
+{
+	*(unaligned16 *)to = value;
+}
+
+CORE_INLINE void
+store32(uint8_t *to, uint32_t value)
+{
+	*(unaligned32 *)to = value;
+}
 
 /* clang drops bounds checks that it can prove and the BPF verifier cannot:
  * hide the value from it before the check. */

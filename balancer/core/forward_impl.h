@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the packet path of user space: for forward*.c alone. */
+#ifndef BALANCER_CORE_FORWARD_IMPL_H
+#define BALANCER_CORE_FORWARD_IMPL_H
+
+#include <string.h>
+
+#include "balancer/core/encap.h"
+#include "balancer/core/fib_impl.h"
+#include "balancer/core/forward.h"
+#include "balancer/core/path.h"
+
+/* A packet on its way through, between the two stages of a batch. */
+struct transit {
+	const struct frame *frame;
+	struct packet packet;
+	struct route route;
+	enum reason reason; /* of the first stage */
+	size_t input;       /* the frame's position in the batch */
+};
+
+/* What one batch has in common. */
+struct passage {
+	struct forwarder *fw;
+	const struct tables *tables;
+	struct sink *sink;
+	int64_t now_us;
+};
+
+static inline uint32_t
+forward_link_len(const struct backend_fwd *b, const struct transit *t)
+{
+	return b->flags & BACKEND_REFLECT ? t->packet.ip : ETHERNET_LEN;
+}
+
+/* Where the client's packet of up to len bytes is to be put, in a frame with
+ * room for the headers in front of it. */
+static inline uint8_t *
+forward_begin(const struct passage *by, const struct transit *t,
+    const struct backend_fwd *b, uint32_t len)
+{
+	uint32_t front = forward_link_len(b, t) + b->overhead;
+
+	return by->sink->reserve(by->sink, front + len) + front;
+}
+
+/* Writes the headers in front of the len bytes at `inner` and sends. */
+static inline void
+forward_end(const struct passage *by, const struct transit *t,
+    const struct backend_fwd *b, uint8_t *inner, uint32_t len)
+{
+	uint32_t link_len = forward_link_len(b, t);
+	uint8_t *outer = inner - b->overhead;
+	bool reflect = (b->flags & BACKEND_REFLECT) != 0;
+
+	encap_outer(outer, b, t->route.hash, t->packet.traffic_class,
+	    t->packet.is6, len);
+	if (reflect)
+		encap_link_reflect(
+		    outer - link_len, t->frame->data, link_len, b->ethertype);
+	else
+		encap_link(outer - link_len, b);
+	by->sink->commit(by->sink, link_len + b->overhead + len,
+	    reflect ? t->frame->ifindex : b->ifindex, t->input);
+}
+
+#endif

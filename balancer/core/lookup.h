@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* From addresses and ports to a service, and on to a slot and its backend. */
+#ifndef BALANCER_CORE_LOOKUP_H
+#define BALANCER_CORE_LOOKUP_H
+
+#include "balancer/core/parse.h"
+#include "balancer/core/reason.h"
+#include "balancer/core/tables.h"
+#include "balancer/core/tuple_hash.h"
+
+/* Where a packet goes; TABLES_NONE for what is not known. */
+struct route {
+	uint64_t hash;
+	uint32_t vip;
+	uint32_t service;
+	uint32_t slot; /* in tables.slots */
+	uint32_t backend;
+};
+
+CORE_INLINE bool
+lookup_same_addr(const uint32_t a[4], const uint32_t b[4])
+{
+	return ((a[3] ^ b[3]) | (a[2] ^ b[2]) | (a[1] ^ b[1]) |
+		   (a[0] ^ b[0])) == 0;
+}
+
+/* The number of the VIP with this address, or TABLES_NONE. */
+CORE_INLINE uint32_t
+lookup_vip(const struct tables *t, const uint32_t addr[4])
+{
+	uint32_t at = vip_hash(t->keys, addr);
+
+	for (uint32_t i = 0; i < TABLES_PROBE; i++) {
+		const struct vip_entry *e = &t->vips[(at + i) & t->vip_mask];
+
+		if (e->vip == TABLES_NONE)
+			return TABLES_NONE;
+		if (LIKELY(lookup_same_addr(e->addr, addr)))
+			return e->vip;
+	}
+	return TABLES_NONE;
+}
+
+/* By exactly this key, or TABLES_NONE. */
+CORE_INLINE uint32_t
+lookup_endpoint(const struct tables *t, uint64_t key)
+{
+	uint32_t at = endpoint_hash(t->keys, key);
+
+	for (uint32_t i = 0; i < TABLES_PROBE; i++) {
+		const struct endpoint_entry *e =
+		    &t->endpoints[(at + i) & t->endpoint_mask];
+
+		if (LIKELY(e->key == key))
+			return e->service;
+		if (e->key == ENDPOINT_FREE)
+			return TABLES_NONE;
+	}
+	return TABLES_NONE;
+}
+
+/* The destination port's own service, else the one for every port. */
+CORE_INLINE uint32_t
+lookup_service(
+    const struct tables *t, uint32_t vip, uint8_t protocol, be16 port)
+{
+	uint32_t service = lookup_endpoint(
+	    t, ENDPOINT_KEY(vip, protocol, port));
+
+	if (UNLIKELY(service == TABLES_NONE))
+		service = lookup_endpoint(t, ENDPOINT_KEY(vip, protocol, 0));
+	return service;
+}
+
+/* The second half of the four bytes of ports, as it stands in the packet. */
+CORE_INLINE be16
+lookup_destination_port(be32 ports)
+{
+	return BE16(FROM_BE32(ports) & 0xffff);
+}
+
+/* Service, hash and slot of a packet to route->vip. Reads no slot yet, so that
+ * it can be prefetched. */
+CORE_INLINE enum reason
+lookup_slot(const struct tables *t, const struct packet *p, struct route *route)
+{
+	const struct service_fwd *service;
+
+	route->service = lookup_service(
+	    t, route->vip, p->protocol, lookup_destination_port(p->ports));
+	if (route->service == TABLES_NONE)
+		return REASON_DROP_NO_SERVICE;
+	service = &t->services[route->service & t->service_mask];
+	if (service->flags & SERVICE_NO_BACKEND)
+		return REASON_DROP_NO_BACKEND;
+	route->hash = tuple_hash(
+	    t->keys, p->source, p->destination, p->ports, p->protocol);
+	route->slot = service->first_slot +
+	    (uint32_t)(route->hash >> (service->shift & 63));
+	return REASON_FORWARD;
+}
+
+/* The backend of a slot, if it can be reached. */
+CORE_INLINE enum reason
+lookup_backend(const struct tables *t, struct route *route)
+{
+	route->backend = t->slots[route->slot & t->slot_mask] &
+	    SLOT_BACKEND_MASK & t->backend_mask;
+	return t->backends[route->backend].flags & BACKEND_READY
+	    ? REASON_FORWARD
+	    : REASON_DROP_NO_NEXT_HOP;
+}
+
+#endif

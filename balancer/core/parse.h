@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* Reading a frame: Ethernet with up to two VLAN tags, IPv4 with options, IPv6
+ * with extension headers, TCP and UDP ports, fragment fields.
+ *
+ * In two steps, with the VIP lookup between them: parse_network reads just as
+ * much as is needed to know the destination, and finds fault with nothing;
+ * parse_transport is strict, and is only asked about packets for a VIP.
+ * Every function returns REASON_FORWARD when it found nothing against the
+ * packet. Each load stands behind a check against `end` that the BPF verifier
+ * understands as well. */
+#ifndef BALANCER_CORE_PARSE_H
+#define BALANCER_CORE_PARSE_H
+
+#include "balancer/core/reason.h"
+#include "balancer/core/tables.h"
+
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_IPV6 0x86dd
+#define ETHERTYPE_VLAN 0x8100
+#define ETHERTYPE_QINQ 0x88a8
+#define ETHERNET_LEN   14
+#define VLAN_LEN       4
+#define IPV4_LEN       20
+#define IPV6_LEN       40
+#define TCP_LEN        20
+#define UDP_LEN        8
+#define ICMP_LEN       8
+/* Hop-by-hop, destination options, routing, fragment, destination options: the
+ * longest chain that RFC 8200, section 4.1, recommends, and one to spare. */
+#define IPV6_EXTENSIONS_MAX 6
+
+enum {
+	PROTOCOL_HOP_BY_HOP = 0,
+	PROTOCOL_ICMP = 1,
+	PROTOCOL_TCP = 6,
+	PROTOCOL_UDP = 17,
+	PROTOCOL_ROUTING = 43,
+	PROTOCOL_FRAGMENT = 44,
+	PROTOCOL_GRE = 47,
+	PROTOCOL_ICMPV6 = 58,
+	PROTOCOL_DESTINATION = 60,
+};
+
+/* What a packet for a VIP is. */
+enum packet_kind {
+	PACKET_FLOW,           /* whole, with ports */
+	PACKET_FIRST_FRAGMENT, /* with ports */
+	PACKET_LATER_FRAGMENT,
+	PACKET_ICMP, /* ICMP or ICMPv6, whole */
+};
+
+/* A packet as understood. Offsets are from the start of the frame. */
+struct packet {
+	uint32_t source[4], destination[4]; /* IPv4 mapped, as in tables.h */
+	be32 ports;                         /* source port first */
+	be32 fragment_id;                   /* IPv4: 16 bits of it */
+	uint32_t ip;                        /* offset of the IP header */
+	uint32_t transport;                 /* of what follows it */
+	uint32_t ip_len;   /* IP header to the end; padding left out */
+	uint16_t fragment; /* offset in bytes */
+	bool more_fragments, is6, dont_fragment;
+	uint8_t protocol;
+	uint8_t traffic_class;
+	uint8_t kind; /* enum packet_kind */
+};
+
+CORE_INLINE bool
+parse_is_vlan(be16 ethertype)
+{
+	return ethertype == BE16(ETHERTYPE_VLAN) ||
+	    ethertype == BE16(ETHERTYPE_QINQ);
+}
+
+/* Sets p->ip; *ethertype is that of what stands there. */
+CORE_INLINE enum reason
+parse_link(
+    const uint8_t *data, const uint8_t *end, struct packet *p, be16 *ethertype)
+{
+	be16 type;
+
+	if (data + ETHERNET_LEN > end)
+		return REASON_PASS_NOT_IP;
+	type = load16(data + 12);
+	p->ip = ETHERNET_LEN;
+	if (UNLIKELY(parse_is_vlan(type))) {
+		if (data + ETHERNET_LEN + VLAN_LEN > end)
+			return REASON_PASS_NOT_IP;
+		type = load16(data + 16);
+		p->ip = ETHERNET_LEN + VLAN_LEN;
+		if (parse_is_vlan(type)) {
+			if (data + ETHERNET_LEN + 2 * VLAN_LEN > end)
+				return REASON_PASS_NOT_IP;
+			type = load16(data + 20);
+			p->ip = ETHERNET_LEN + 2 * VLAN_LEN;
+		}
+	}
+	*ethertype = type;
+	return REASON_FORWARD;
+}
+
+CORE_INLINE void
+parse_map_ipv4(uint32_t out[4], be32 addr)
+{
+	out[0] = 0;
+	out[1] = 0;
+	out[2] = BE32(0xffff);
+	out[3] = addr;
+}
+
+CORE_INLINE void
+parse_copy_ipv6(uint32_t out[4], const uint8_t *addr)
+{
+	out[0] = load32(addr);
+	out[1] = load32(addr + 4);
+	out[2] = load32(addr + 8);
+	out[3] = load32(addr + 12);
+}
+
+/* An IPv4-mapped address never stands in an IPv6 header (RFC 4291, 2.5.5.2;
+ * RFC 6890): it would be taken for the IPv4 VIP with those four bytes. */
+CORE_INLINE bool
+parse_is_mapped(const uint32_t addr[4])
+{
+	return addr[0] == 0 && addr[1] == 0 && addr[2] == BE32(0xffff);
+}
+
+/* Link and addresses: what there must be to know whom a packet is for. */
+CORE_INLINE enum reason
+parse_network(const uint8_t *data, const uint8_t *end, struct packet *p)
+{
+	const uint8_t *ip;
+	be16 ethertype;
+	enum reason reason;
+
+	reason = parse_link(data, end, p, &ethertype);
+	if (reason != REASON_FORWARD)
+		return reason;
+	ip = data + p->ip;
+	if (ethertype == BE16(ETHERTYPE_IPV4)) {
+		if (ip + IPV4_LEN > end)
+			return REASON_PASS_MALFORMED;
+		p->is6 = false;
+		parse_map_ipv4(p->source, load32(ip + 12));
+		parse_map_ipv4(p->destination, load32(ip + 16));
+		return ip[0] >> 4 == 4 ? REASON_FORWARD : REASON_PASS_MALFORMED;
+	}
+	if (ethertype != BE16(ETHERTYPE_IPV6))
+		return REASON_PASS_NOT_IP;
+	if (ip + IPV6_LEN > end)
+		return REASON_PASS_MALFORMED;
+	p->is6 = true;
+	parse_copy_ipv6(p->source, ip + 8);
+	parse_copy_ipv6(p->destination, ip + 24);
+	if (ip[0] >> 4 != 6)
+		return REASON_PASS_MALFORMED;
+	return parse_is_mapped(p->destination) ? REASON_PASS_NOT_VIP
+					       : REASON_FORWARD;
+}
+
+/* Is the sum over the header's 16-bit words all ones (RFC 1071)? */
+CORE_INLINE bool
+parse_ipv4_checksum_ok(
+    const uint8_t *ip, const uint8_t *end, uint32_t header_len)
+{
+	uint64_t sum = 0;
+
+	sum += (uint64_t)load32(ip) + load32(ip + 4) + load32(ip + 8) +
+	    load32(ip + 12) + load32(ip + 16);
+	for (uint32_t at = IPV4_LEN; at < 60; at += 4) {
+		if (LIKELY(at >= header_len) || ip + at + 4 > end)
+			break;
+		sum += load32(ip + at);
+	}
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum == 0xffff;
+}
+
+/* The rest of the IPv4 header, at data + p->ip, where parse_network has seen
+ * its fixed part. */
+CORE_INLINE enum reason
+parse_ipv4(const uint8_t *data, const uint8_t *end, struct packet *p)
+{
+	const uint8_t *ip = data + p->ip;
+	uint32_t header_len, fragment;
+
+	if (ip + IPV4_LEN > end)
+		return REASON_DROP_MALFORMED;
+	header_len = (ip[0] & 0xfu) * 4;
+	p->ip_len = FROM_BE16(load16(ip + 2));
+	if (header_len < IPV4_LEN || p->ip_len < header_len ||
+	    p->ip_len > (uint64_t)(end - ip))
+		return REASON_DROP_MALFORMED;
+	if (!parse_ipv4_checksum_ok(ip, end, header_len))
+		return REASON_DROP_CHECKSUM;
+	p->traffic_class = ip[1];
+	p->protocol = ip[9];
+	p->transport = p->ip + header_len;
+	fragment = FROM_BE16(load16(ip + 6));
+	p->dont_fragment = (fragment & 0x4000) != 0;
+	p->more_fragments = (fragment & 0x2000) != 0;
+	p->fragment = (uint16_t)((fragment & 0x1fff) * 8);
+	p->fragment_id = load16(ip + 4);
+	return REASON_FORWARD;
+}
+
+/* Follows the chain of extension headers from data + p->transport, which
+ * p->protocol names, to the first header that is none of them. */
+CORE_INLINE enum reason
+parse_ipv6_extensions(const uint8_t *data, const uint8_t *end, struct packet *p)
+{
+	const uint8_t *header = data + p->transport;
+
+	for (uint32_t i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
+		uint32_t fragment, len;
+
+		if (LIKELY(p->protocol != PROTOCOL_HOP_BY_HOP &&
+			p->protocol != PROTOCOL_ROUTING &&
+			p->protocol != PROTOCOL_DESTINATION &&
+			p->protocol != PROTOCOL_FRAGMENT))
+			break;
+		if (header + 8 > end)
+			return REASON_DROP_MALFORMED;
+		len = (header[1] + 1u) * 8;
+		if (p->protocol == PROTOCOL_FRAGMENT) {
+			fragment = FROM_BE16(load16(header + 2));
+			p->fragment = fragment & 0xfff8;
+			p->more_fragments = (fragment & 1) != 0;
+			p->fragment_id = load32(header + 4);
+			len = 8;
+		} else if (p->protocol == PROTOCOL_ROUTING && header[3] != 0) {
+			/* A route that does not end at the VIP. */
+			return REASON_DROP_MALFORMED;
+		}
+		p->protocol = header[0];
+		header += len;
+		/* What follows in a later fragment is not a header. */
+		if (p->fragment != 0)
+			break;
+	}
+	p->transport = (uint32_t)(header - data);
+	return REASON_FORWARD;
+}
+
+/* The rest of the IPv6 header and its extensions. */
+CORE_INLINE enum reason
+parse_ipv6(const uint8_t *data, const uint8_t *end, struct packet *p)
+{
+	const uint8_t *ip = data + p->ip;
+	enum reason reason;
+
+	if (ip + IPV6_LEN > end)
+		return REASON_DROP_MALFORMED;
+	p->ip_len = IPV6_LEN + FROM_BE16(load16(ip + 4));
+	if (p->ip_len > (uint64_t)(end - ip) || parse_is_mapped(p->source))
+		return REASON_DROP_MALFORMED;
+	p->traffic_class = (uint8_t)(FROM_BE16(load16(ip)) >> 4);
+	p->protocol = ip[6];
+	p->transport = p->ip + IPV6_LEN;
+	p->dont_fragment = true; /* RFC 8200: only the source fragments */
+	p->more_fragments = false;
+	p->fragment = 0;
+	p->fragment_id = 0;
+	reason = parse_ipv6_extensions(data, end, p);
+	if (reason == REASON_FORWARD && p->transport > p->ip + p->ip_len)
+		return REASON_DROP_MALFORMED;
+	return reason;
+}
+
+/* What is left of the IP packet from the transport header on. */
+CORE_INLINE uint32_t
+parse_transport_len(const struct packet *p)
+{
+	return p->ip + p->ip_len - p->transport;
+}
+
+/* Kind and ports of a packet whose IP headers are read. */
+CORE_INLINE enum reason
+parse_ports(const uint8_t *data, const uint8_t *end, struct packet *p)
+{
+	bool tcp = p->protocol == PROTOCOL_TCP;
+	const uint8_t *transport = data + p->transport;
+	uint32_t least;
+
+	p->ports = 0;
+	if (UNLIKELY(p->fragment != 0 && p->protocol != PROTOCOL_ICMP &&
+		p->protocol != PROTOCOL_ICMPV6)) {
+		/* In IPv6 the first may have options before its ports. */
+		p->kind = PACKET_LATER_FRAGMENT;
+		return tcp || p->protocol == PROTOCOL_UDP ||
+			(p->is6 && p->protocol == PROTOCOL_DESTINATION)
+		    ? REASON_FORWARD
+		    : REASON_PASS_PROTOCOL;
+	}
+	if (UNLIKELY(!tcp && p->protocol != PROTOCOL_UDP)) {
+		p->kind = PACKET_ICMP;
+		if (p->protocol != (p->is6 ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP))
+			return REASON_PASS_PROTOCOL;
+		if (p->more_fragments || p->fragment != 0)
+			return REASON_PASS_ICMP;
+		return parse_transport_len(p) < ICMP_LEN ? REASON_DROP_MALFORMED
+							 : REASON_FORWARD;
+	}
+	/* A first fragment may cut the TCP header, but not the ports. */
+	least = !p->more_fragments && tcp ? TCP_LEN : UDP_LEN;
+	p->kind = p->more_fragments ? PACKET_FIRST_FRAGMENT : PACKET_FLOW;
+	if (parse_transport_len(p) < least || transport + 4 > end)
+		return REASON_DROP_MALFORMED;
+	p->ports = load32(transport);
+	return REASON_FORWARD;
+}
+
+/* The packet quoted in an ICMP error, which stands at data + at and may be cut
+ * after 8 bytes of its transport header: its flow as its receiver's side sends
+ * it, so with everything exchanged. Lengths and checksums are not looked at;
+ * hosts and routers quote them changed. */
+CORE_INLINE bool
+parse_quote(const uint8_t *data, const uint8_t *end, uint32_t at, bool is6,
+    struct packet *flipped)
+{
+	const uint8_t *ip = data + at, *transport;
+	uint32_t ports;
+
+	flipped->is6 = is6;
+	flipped->fragment = 0;
+	if (ip + IPV4_LEN > end)
+		return false;
+	if (!is6) {
+		parse_map_ipv4(flipped->source, load32(ip + 16));
+		parse_map_ipv4(flipped->destination, load32(ip + 12));
+		flipped->protocol = ip[9];
+		flipped->transport = at + (ip[0] & 0xfu) * 4;
+		if (ip[0] >> 4 != 4 || (ip[0] & 0xfu) < 5 ||
+		    (load16(ip + 6) & BE16(0x1fff)) != 0)
+			return false;
+	} else {
+		if (ip + IPV6_LEN > end || ip[0] >> 4 != 6)
+			return false;
+		parse_copy_ipv6(flipped->source, ip + 24);
+		parse_copy_ipv6(flipped->destination, ip + 8);
+		flipped->protocol = ip[6];
+		flipped->transport = at + IPV6_LEN;
+		if (parse_ipv6_extensions(data, end, flipped) !=
+			REASON_FORWARD ||
+		    flipped->fragment != 0)
+			return false;
+	}
+	transport = data + flipped->transport;
+	if (transport + 8 > end ||
+	    (flipped->protocol != PROTOCOL_TCP &&
+		flipped->protocol != PROTOCOL_UDP))
+		return false;
+	ports = load32(transport);
+	flipped->ports = ports >> 16 | ports << 16;
+	return true;
+}
+
+/* Everything behind the addresses, for a packet that is for a VIP. */
+CORE_INLINE enum reason
+parse_transport(const uint8_t *data, const uint8_t *end, struct packet *p)
+{
+	enum reason reason;
+
+	reason = p->is6 ? parse_ipv6(data, end, p) : parse_ipv4(data, end, p);
+	if (reason != REASON_FORWARD)
+		return reason;
+	return parse_ports(data, end, p);
+}
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* The packet path from the frame to its backend, in the two steps that batches
+ * take (path_classify, then lookup_backend and encap.h); both drivers, user
+ * space and XDP, are this and what moves the bytes.
+ *
+ * The order matters: whom it is for comes first, so that a packet of whatever
+ * odd kind for the host itself passes. */
+#ifndef BALANCER_CORE_PATH_H
+#define BALANCER_CORE_PATH_H
+
+#include "balancer/core/lookup.h"
+#include "balancer/core/parse.h"
+
+/* REASON_FORWARD: p->kind says which way to go on; *route has service, hash and
+ * slot for PACKET_FLOW and PACKET_FIRST_FRAGMENT, the VIP for all. Any other
+ * reason is final, and *route has what was known by then. */
+CORE_INLINE enum reason
+path_classify(const struct tables *t, const uint8_t *data, const uint8_t *end,
+    struct packet *p, struct route *route)
+{
+	enum reason reason;
+
+	route->vip = TABLES_NONE;
+	route->service = TABLES_NONE;
+	route->backend = TABLES_NONE;
+	reason = parse_network(data, end, p);
+	if (reason != REASON_FORWARD)
+		return reason;
+	route->vip = lookup_vip(t, p->destination);
+	if (route->vip == TABLES_NONE)
+		return REASON_PASS_NOT_VIP;
+	reason = parse_transport(data, end, p);
+	if (reason != REASON_FORWARD || p->kind == PACKET_LATER_FRAGMENT ||
+	    p->kind == PACKET_ICMP)
+		return reason;
+	return lookup_slot(t, p, route);
+}
+
+#endif
