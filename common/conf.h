@@ -19,6 +19,9 @@
 
 #define CONF_PATH SYSCONFDIR "/guideway/guideway.yaml"
 
+#define CONF_SIZE_MAX (8u << 20) /* bytes of the file */
+#define CONF_USER     "guideway" /* default of node.user, where it exists */
+
 /* Operator intent; health is another thing, with another type. */
 enum intent {
 	INTENT_ENABLED,
@@ -31,6 +34,8 @@ enum conf_driver {
 	CONF_DRIVER_AUTO,
 	CONF_DRIVER_PCAP
 };
+
+const char *conf_driver_name(enum conf_driver);
 
 struct conf_interface {
 	char *name;
@@ -61,6 +66,7 @@ struct conf {
 	char *node_name;
 	char *run_dir; /* sockets: RUN_DIR/balancer.sock, RUN_DIR/agent.sock */
 	char *user;    /* whom the balancer becomes; NULL: stays who it is */
+	struct arena *arena; /* holds all that the pointers here point at */
 	uint8_t seed[FORWARDING_SEED_LEN];
 	struct forwarding_source source4, source6;
 	struct conf_interface *interfaces;

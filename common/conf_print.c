@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration in canonical form. Words are quoted whenever they are the
+ * operator's own, so that no YAML reader takes one for a number or "true". */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/conf_schema.h"
+
+static void
+print_word(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void
+print_addr(FILE *out, const struct addr *a)
+{
+	char text[ADDR_TEXT_MAX];
+
+	fprintf(out, "\"%s\"", addr_format(a, text));
+}
+
+static void
+print_node(FILE *out, const struct conf *c)
+{
+	fputs("node:\n  name: ", out);
+	print_word(out, c->node_name);
+	fputs("\n  run_dir: ", out);
+	print_word(out, c->run_dir);
+	if (c->user != NULL) {
+		fputs("\n  user: ", out);
+		print_word(out, c->user);
+	}
+	fputc('\n', out);
+}
+
+static void
+print_sources(FILE *out, const struct conf *c)
+{
+	const struct forwarding_source *sources[] = {&c->source4, &c->source6};
+	const char *separator = "  encap_source: [";
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct forwarding_source *s = sources[i];
+
+		if (addr_is_none(&s->addr))
+			continue;
+		fprintf(out, "%s\"%s/%u\"", separator,
+		    addr_format(&s->addr, text), s->prefix_len);
+		separator = ", ";
+	}
+	if (separator[0] == ',')
+		fputs("]\n", out);
+}
+
+static void
+print_balancer(FILE *out, const struct conf *c)
+{
+	fputs("balancer:\n", out);
+	fputs(c->n_interfaces > 0 ? "  interfaces:\n" : "  interfaces: []\n",
+	    out);
+	for (size_t i = 0; i < c->n_interfaces; i++) {
+		fputs("    - {name: ", out);
+		print_word(out, c->interfaces[i].name);
+		fprintf(out, ", driver: %s}\n",
+		    conf_driver_name(c->interfaces[i].driver));
+	}
+	print_sources(out, c);
+}
+
+static void
+print_cluster(FILE *out, const struct conf *c)
+{
+	fputs("cluster:\n  seed: \"", out);
+	for (size_t i = 0; i < sizeof(c->seed); i++)
+		fprintf(out, "%02x", c->seed[i]);
+	fputs("\"\n", out);
+}
+
+static void
+print_backend(FILE *out, const struct conf_backend *b)
+{
+	fputs("      - {address: ", out);
+	print_addr(out, &b->addr);
+	fprintf(out, ", weight: %u, state: %s}\n", b->weight,
+	    intent_name(b->intent));
+}
+
+static void
+print_service(FILE *out, const struct conf_service *s)
+{
+	fputs("  - name: ", out);
+	print_word(out, s->name);
+	fputs("\n    vips: [", out);
+	for (size_t i = 0; i < s->n_vips; i++) {
+		fputs(i > 0 ? ", " : "", out);
+		print_addr(out, &s->vips[i]);
+	}
+	fprintf(out, "]\n    protocol: %s\n", conf_protocol_word(s->protocol));
+	if (s->n_ports > 0) {
+		fputs("    ports: [", out);
+		for (size_t i = 0; i < s->n_ports; i++)
+			fprintf(out, "%s%u", i > 0 ? ", " : "", s->ports[i]);
+		fputs("]\n", out);
+	}
+	fprintf(out, "    table_size: %u\n    oversize: %s\n", s->table_size,
+	    conf_oversize_word(s->refuse_oversize ? RAW_OVERSIZE_REFUSE
+						  : RAW_OVERSIZE_FRAGMENT));
+	fputs(
+	    s->n_backends > 0 ? "    backends:\n" : "    backends: []\n", out);
+	for (size_t i = 0; i < s->n_backends; i++)
+		print_backend(out, &s->backends[i]);
+}
+
+char *
+conf_print(const struct conf *c)
+{
+	char *text = NULL;
+	size_t len;
+	bool failed;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		return NULL;
+	print_node(out, c);
+	print_balancer(out, c);
+	print_cluster(out, c);
+	fputs(c->n_services > 0 ? "services:\n" : "services: []\n", out);
+	for (size_t i = 0; i < c->n_services; i++)
+		print_service(out, &c->services[i]);
+	failed = ferror(out) != 0;
+	if (fclose(out) != 0 || failed) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "common/conf_schema.h"
+
+#include <netinet/in.h>
+
+#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+
+static const cyaml_strval_t drivers[] = {
+    {"auto", CONF_DRIVER_AUTO},
+    {"pcap", CONF_DRIVER_PCAP},
+};
+
+static const cyaml_strval_t intents[] = {
+    {"enabled", INTENT_ENABLED},
+    {"draining", INTENT_DRAINING},
+    {"disabled", INTENT_DISABLED},
+};
+
+static const cyaml_strval_t protocols[] = {
+    {"tcp", IPPROTO_TCP},
+    {"udp", IPPROTO_UDP},
+};
+
+static const cyaml_strval_t oversizes[] = {
+    {"fragment", RAW_OVERSIZE_FRAGMENT},
+    {"refuse", RAW_OVERSIZE_REFUSE},
+};
+
+static const char *
+word(const cyaml_strval_t *words, size_t n, int64_t value)
+{
+	for (size_t i = 0; i < n; i++)
+		if (words[i].val == value)
+			return words[i].str;
+	return "?";
+}
+
+const char *
+intent_name(enum intent intent)
+{
+	return word(intents, CYAML_ARRAY_LEN(intents), intent);
+}
+
+const char *
+conf_driver_name(enum conf_driver driver)
+{
+	return word(drivers, CYAML_ARRAY_LEN(drivers), driver);
+}
+
+const char *
+conf_protocol_word(int protocol)
+{
+	return word(protocols, CYAML_ARRAY_LEN(protocols), protocol);
+}
+
+const char *
+conf_oversize_word(enum raw_oversize oversize)
+{
+	return word(oversizes, CYAML_ARRAY_LEN(oversizes), oversize);
+}
+
+/* clang-format off */
+
+/* The bounds of numbers and texts are conf_check.c's, since libcyaml knows
+ * none; the numbers of entries are these. */
+static const cyaml_schema_value_t text_entry = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, CYAML_UNLIMITED)
+};
+
+static const cyaml_schema_value_t number_entry = {
+	CYAML_VALUE_UINT(CYAML_FLAG_DEFAULT, uint64_t)
+};
+
+static const cyaml_schema_field_t node_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", OPTIONAL,
+	    struct raw_node, name, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("run_dir", OPTIONAL,
+	    struct raw_node, run_dir, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("user", OPTIONAL,
+	    struct raw_node, user, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_END
+};
+
+static const cyaml_schema_field_t interface_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER,
+	    struct raw_interface, name, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_ENUM("driver", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+	    struct raw_interface, driver, drivers, CYAML_ARRAY_LEN(drivers)),
+	CYAML_FIELD_END
+};
+
+static const cyaml_schema_value_t interface_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT,
+	    struct raw_interface, interface_fields)
+};
+
+static const cyaml_schema_field_t balancer_fields[] = {
+	CYAML_FIELD_SEQUENCE("interfaces", OPTIONAL,
+	    struct raw_balancer, interfaces, &interface_entry,
+	    0, CONF_INTERFACES_MAX),
+	CYAML_FIELD_SEQUENCE("encap_source", OPTIONAL,
+	    struct raw_balancer, encap_source, &text_entry, 1, 2),
+	CYAML_FIELD_END
+};
+
+static const cyaml_schema_field_t cluster_fields[] = {
+	CYAML_FIELD_STRING_PTR("seed", CYAML_FLAG_POINTER,
+	    struct raw_cluster, seed, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_END
+};
+
+static const cyaml_schema_field_t backend_fields[] = {
+	CYAML_FIELD_STRING_PTR("address", CYAML_FLAG_POINTER,
+	    struct raw_backend, address, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_UINT_PTR("weight", OPTIONAL, struct raw_backend, weight),
+	CYAML_FIELD_ENUM("state", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+	    struct raw_backend, state, intents, CYAML_ARRAY_LEN(intents)),
+	CYAML_FIELD_END
+};
+
+static const cyaml_schema_value_t backend_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT,
+	    struct raw_backend, backend_fields)
+};
+
+static const cyaml_schema_field_t service_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER,
+	    struct raw_service, name, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("vips", CYAML_FLAG_POINTER,
+	    struct raw_service, vips, &text_entry,
+	    1, FORWARDING_MAX_ENDPOINTS),
+	CYAML_FIELD_ENUM("protocol", CYAML_FLAG_STRICT,
+	    struct raw_service, protocol,
+	    protocols, CYAML_ARRAY_LEN(protocols)),
+	CYAML_FIELD_SEQUENCE("ports", OPTIONAL,
+	    struct raw_service, ports, &number_entry,
+	    1, FORWARDING_MAX_ENDPOINTS),
+	CYAML_FIELD_UINT_PTR("table_size", OPTIONAL,
+	    struct raw_service, table_size),
+	CYAML_FIELD_ENUM("oversize", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+	    struct raw_service, oversize,
+	    oversizes, CYAML_ARRAY_LEN(oversizes)),
+	CYAML_FIELD_SEQUENCE("backends", OPTIONAL,
+	    struct raw_service, backends, &backend_entry,
+	    0, FORWARDING_MAX_BACKENDS),
+	CYAML_FIELD_END
+};
+
+static const cyaml_schema_value_t service_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT,
+	    struct raw_service, service_fields)
+};
+
+static const cyaml_schema_field_t top_fields[] = {
+	CYAML_FIELD_MAPPING("node", CYAML_FLAG_OPTIONAL,
+	    struct raw_conf, node, node_fields),
+	CYAML_FIELD_MAPPING("balancer", CYAML_FLAG_OPTIONAL,
+	    struct raw_conf, balancer, balancer_fields),
+	CYAML_FIELD_MAPPING("cluster", CYAML_FLAG_DEFAULT,
+	    struct raw_conf, cluster, cluster_fields),
+	CYAML_FIELD_SEQUENCE("services", OPTIONAL,
+	    struct raw_conf, services, &service_entry,
+	    0, FORWARDING_MAX_SERVICES),
+	CYAML_FIELD_END
+};
+
+const cyaml_schema_value_t conf_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_conf, top_fields)
+};

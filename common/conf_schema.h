@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of the configuration file: the one table of them, as libcyaml takes
+ * it, and the plain structs that libcyaml fills. conf_lint.c checks a text
+ * against the table, conf_check.c makes a struct conf of the structs. A pointer
+ * that is NULL is a key that was not given. */
+#ifndef COMMON_CONF_SCHEMA_H
+#define COMMON_CONF_SCHEMA_H
+
+#include <stdint.h>
+
+#include <cyaml/cyaml.h>
+
+#include "common/conf.h"
+#include "common/conf_tree.h"
+
+#define CONF_INTERFACES_MAX 64
+
+struct raw_interface {
+	char *name;
+	enum conf_driver driver;
+};
+
+struct raw_backend {
+	char *address;
+	uint64_t *weight;
+	enum intent state;
+};
+
+enum raw_oversize {
+	RAW_OVERSIZE_FRAGMENT,
+	RAW_OVERSIZE_REFUSE
+};
+
+struct raw_service {
+	char *name;
+	char **vips;
+	uint32_t vips_count;
+	int protocol; /* IPPROTO_ */
+	uint64_t *ports;
+	uint32_t ports_count;
+	uint64_t *table_size;
+	enum raw_oversize oversize;
+	struct raw_backend *backends;
+	uint32_t backends_count;
+};
+
+struct raw_node {
+	char *name, *run_dir, *user;
+};
+
+struct raw_balancer {
+	struct raw_interface *interfaces;
+	uint32_t interfaces_count;
+	char **encap_source;
+	uint32_t encap_source_count;
+};
+
+struct raw_cluster {
+	char *seed;
+};
+
+struct raw_conf {
+	struct raw_node node;
+	struct raw_balancer balancer;
+	struct raw_cluster cluster;
+	struct raw_service *services;
+	uint32_t services_count;
+};
+
+/* The whole file. */
+extern const cyaml_schema_value_t conf_schema;
+
+/* The word of a value, from the same table. "?" for none. intent_name and
+ * conf_driver_name (common/conf.h) are there as well. */
+const char *conf_protocol_word(int protocol);
+const char *conf_oversize_word(enum raw_oversize);
+
+/* Does the text fit the schema: keys known, given once and none missing; the
+ * right kinds; numbers and words that libcyaml reads as they are meant? 0, or
+ * -1 with `why`. */
+int conf_lint(const struct conf_tree *, struct errmsg *why);
+
+/* A checked configuration out of what libcyaml read. The tree is of the same
+ * text and gives the places for messages. NULL with `why`. */
+struct conf *conf_check(const char *path, const struct raw_conf *,
+    const struct conf_tree *, struct errmsg *why);
+
+/* Its last part: does everything fit together, over all services? */
+int conf_cross(
+    const struct conf *, const struct conf_tree *, struct errmsg *why);
+
+#endif
