@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GRE_LEN	   4
+#define GRE_LEN    4
 #define PACKET_MAX 65536
 
 static int
