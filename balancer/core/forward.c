@@ -3,8 +3,8 @@
 
 #include "balancer/core/forward.h"
 
-#include "balancer/core/counters.h"
 #include "balancer/core/forward_impl.h"
+#include "balancer/core/frag_table.h"
 
 /* How far ahead of its use a frame's header is fetched: a memory miss is some
  * 120 ns, a packet some 10. */
@@ -13,53 +13,53 @@
 static enum reason
 forward_flow(const struct passage *by, struct transit *t)
 {
-	const struct backend_fwd *b;
-	uint32_t len = t->packet.ip_len;
-	enum reason reason;
-	uint8_t *inner;
+	enum reason reason = lookup_backend(by->tables, &t->route);
 
-	reason = lookup_backend(by->tables, &t->route);
 	if (UNLIKELY(reason != REASON_FORWARD))
 		return reason;
-	b = &by->tables->backends[t->route.backend];
-	if (UNLIKELY(len + b->overhead > b->mtu))
-		return REASON_DROP_TOO_BIG;
-	inner = forward_begin(by, t, b, len);
-	memcpy(inner, t->frame->data + t->packet.ip, len);
-	forward_end(by, t, b, inner, len);
-	return REASON_FORWARD;
+	return forward_send(
+	    by, t, t->frame->data + t->packet.ip, t->packet.ip_len);
 }
 
 static enum reason
 forward_one(const struct passage *by, struct transit *t)
 {
-	switch (t->packet.kind) {
+	switch ((enum packet_kind)t->packet.kind) {
 	case PACKET_FLOW:
-	case PACKET_FIRST_FRAGMENT:
 		return forward_flow(by, t);
+	case PACKET_FIRST_FRAGMENT:
+		return forward_first_fragment(by, t);
 	case PACKET_LATER_FRAGMENT:
-		return REASON_DROP_FRAGMENT;
-	default:
-		return REASON_PASS_ICMP;
+		return forward_later_fragment(by, t);
+	case PACKET_ICMP:
+		return forward_icmp(by, t);
 	}
+	return REASON_DROP_MALFORMED;
 }
 
-static void
-count(struct counters *c, const struct transit *t, enum reason reason)
+static inline bool
+is_forwarded(enum reason reason)
 {
-	uint32_t service = t->route.service, backend = t->route.backend;
+	return LIKELY(reason == REASON_FORWARD) ||
+	    reason_verdict(reason) == VERDICT_FORWARD;
+}
+
+void
+forward_count(struct counters *c, const struct route *route, enum reason reason,
+    uint32_t len)
+{
+	uint32_t service = route->service, backend = route->backend;
 
 	c->reasons[reason]++;
 	if (service == TABLES_NONE)
 		return;
 	c->service_reasons[service][reason]++;
-	if (reason != REASON_FORWARD &&
-	    reason_verdict(reason) != VERDICT_FORWARD)
+	if (!is_forwarded(reason))
 		return;
 	c->services[service].packets++;
-	c->services[service].bytes += t->packet.ip_len;
+	c->services[service].bytes += len;
 	c->backends[backend].packets++;
-	c->backends[backend].bytes += t->packet.ip_len;
+	c->backends[backend].bytes += len;
 }
 
 /* First stage: what it is and which slot, which is fetched meanwhile. */
@@ -98,8 +98,12 @@ forward_batch(struct forwarder *fw, const struct frame *frames, size_t n,
 		reasons[i] = LIKELY(t->reason == REASON_FORWARD)
 		    ? forward_one(&by, t)
 		    : t->reason;
-		count(fw->counters, t, reasons[i]);
+		forward_count(
+		    fw->counters, &t->route, reasons[i], t->packet.ip_len);
 	}
+	if (fw->frags != NULL)
+		fw->counters->reasons[REASON_DROP_FRAGMENT] += frag_table_lost(
+		    fw->frags, now_us);
 }
 
 void

@@ -32,7 +32,8 @@ struct frame {
 	uint32_t len;        /* bytes at data */
 	uint32_t wire_len;   /* as it was on the wire; >= len */
 	uint32_t ifindex;    /* where it came from; replies go back there */
-	uint32_t mtu; /* of that link; a longer packet was merged (GRO) */
+	uint32_t mtu; /* of that link; a longer packet was merged (GRO). 0: not
+		       * known, nothing is taken for merged */
 };
 
 /* Where output frames go. reserve gives room for len bytes, valid until

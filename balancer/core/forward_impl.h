@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "balancer/core/checksum.h"
+#include "balancer/core/counters.h"
 #include "balancer/core/encap.h"
 #include "balancer/core/fib_impl.h"
 #include "balancer/core/forward.h"
@@ -63,5 +65,46 @@ forward_end(const struct passage *by, const struct transit *t,
 	by->sink->commit(by->sink, link_len + b->overhead + len,
 	    reflect ? t->frame->ifindex : b->ifindex, t->input);
 }
+
+/* An L3 packet of the transit's flow that fits. */
+static inline void
+forward_copy(const struct passage *by, const struct transit *t,
+    const struct backend_fwd *b, const uint8_t *l3, uint32_t len)
+{
+	uint8_t *inner = forward_begin(by, t, b, len);
+
+	memcpy(inner, l3, len);
+	if (UNLIKELY(by->fw->fix_checksums))
+		checksum_finish(inner, len);
+	forward_end(by, t, b, inner, len);
+}
+
+/* The same where it does not fit the path, or was merged on its way. */
+enum reason forward_oversize(const struct passage *, const struct transit *,
+    const struct backend_fwd *, const uint8_t *l3, uint32_t len);
+
+/* An L3 packet of the transit's flow, whatever its length. REASON_FORWARD: sent
+ * as it is. */
+static inline enum reason
+forward_send(const struct passage *by, const struct transit *t,
+    const uint8_t *l3, uint32_t len)
+{
+	const struct backend_fwd *b = &by->tables->backends[t->route.backend];
+
+	if (UNLIKELY(len + b->overhead > b->mtu || len > t->frame->mtu))
+		return forward_oversize(by, t, b, l3, len);
+	forward_copy(by, t, b, l3, len);
+	return REASON_FORWARD;
+}
+
+/* Packets for a VIP that are not whole, or not TCP or UDP; what became of them.
+ */
+enum reason forward_first_fragment(const struct passage *, struct transit *);
+enum reason forward_later_fragment(const struct passage *, struct transit *);
+enum reason forward_icmp(const struct passage *, struct transit *);
+
+/* Counts a packet of len bytes from its IP header on. */
+void forward_count(
+    struct counters *, const struct route *, enum reason, uint32_t len);
 
 #endif
