@@ -27,7 +27,8 @@ enum {
 	OPTION_COPIED = 0x80, /* RFC 791, 3.1: into every fragment */
 
 	FRAGMENT_UNIT = 8,
-	DATAGRAM_MAX = 65535,
+	DATAGRAM_MAX = 65535, /* of IPv4 */
+	PACKET_MAX = 65535 + L3_IP6_HEAD,
 };
 
 static void
@@ -36,7 +37,7 @@ begin(
 {
 	memset(it, 0, sizeof(*it));
 	it->l3 = l3;
-	it->max_len = max_len > DATAGRAM_MAX ? DATAGRAM_MAX : (uint32_t)max_len;
+	it->max_len = max_len > PACKET_MAX ? PACKET_MAX : (uint32_t)max_len;
 	it->l4 = p->l4;
 	it->total = p->total;
 }

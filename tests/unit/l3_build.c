@@ -36,11 +36,13 @@ l3_plain_sum(uint32_t sum, const uint8_t *p, size_t len)
 {
 	size_t i;
 
-	for (i = 0; i < len; i++) {
-		sum += i % 2 == 0 ? (uint32_t)p[i] << 8 : p[i];
-		if (sum > 0xffff)
-			sum -= 0xffff;
-	}
+	/* 32 bits hold what 65,600 bytes can come to */
+	for (i = 0; i + 1 < len; i += 2)
+		sum += (uint32_t)p[i] << 8 | p[i + 1];
+	if (i < len)
+		sum += (uint32_t)p[i] << 8;
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
 	return sum;
 }
 
