@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "balancer/core/frag_table.h"
-#include "balancer/core/l3.h"
 #include "balancer/core/siphash.h"
 #include "common/addr.h"
 
@@ -56,36 +55,6 @@ struct frag_table {
 	uint64_t last_serial;
 	uint64_t lost;
 };
-
-bool
-frag_part_read(struct frag_part *part, const uint8_t *l3, size_t len)
-{
-	struct addr source, destination;
-	struct l3 p;
-	size_t addr_at, addr_len;
-
-	if (!l3_read(&p, l3, len) || !l3_is_fragment(&p))
-		return false;
-	addr_at = p.version == 4 ? 12 : 8;
-	addr_len = p.version == 4 ? 4 : 16;
-	if (addr_from_bytes(&source, l3 + addr_at, addr_len) == -1 ||
-	    addr_from_bytes(&destination, l3 + addr_at + addr_len, addr_len) ==
-		-1)
-		return false;
-	memset(part, 0, sizeof(*part));
-	memcpy(part->key.source, source.bytes, sizeof(source.bytes));
-	memcpy(part->key.destination, destination.bytes,
-	    sizeof(destination.bytes));
-	if (p.version == 4) {
-		part->key.id = l3_get16(l3 + 4);
-		part->key.protocol = p.protocol;
-	} else {
-		part->key.id = l3_get32(l3 + p.frag_at + 4);
-	}
-	part->first = p.frag_from == 0;
-	part->last = !p.more;
-	return true;
-}
 
 static bool
 same_key(const struct frag_key *a, const struct frag_key *b)

@@ -42,21 +42,9 @@ struct frag_limits {
  * since its fragments may disagree about it (RFC 8200, 4.5). */
 struct frag_key {
 	uint8_t source[16], destination[16]; /* as in common/addr.h */
-	uint32_t id;
+	uint32_t id;                         /* in any one byte order */
 	uint8_t protocol;
 };
-
-/* What a fragment says of itself. */
-struct frag_part {
-	struct frag_key key;
-	bool first; /* offset 0: has the upper layer's header */
-	bool last;
-};
-
-/* Reads it from an L3 packet of either version. False: malformed, or not a
- * fragment (an IPv6 "atomic" one, RFC 6946, is none: first and last at once).
- */
-bool frag_part_read(struct frag_part *, const uint8_t *l3, size_t len);
 
 struct frag_choice {
 	uint32_t service, backend; /* positions */

@@ -6,14 +6,13 @@
 #include <string.h>
 
 #include "balancer/core/frag_table.h"
-#include "tests/unit/l3_build.h"
 #include "tests/unit/unit.h"
 
 #define SECOND 1000000
 
 static const uint8_t secret[FRAG_KEY_LEN] = {1, 2, 3, 4};
 static struct frag_table *table;
-static uint8_t packet[L3_MAX];
+static uint8_t packet[9217];
 
 static void
 setup(void)
@@ -305,95 +304,6 @@ START_TEST(held_length)
 }
 END_TEST
 
-/* clang-format off */
-static const uint8_t fragment6[8] = {17, 0, 0x05, 0xa9, 1, 2, 3, 4};
-static const uint8_t fragment6_last[8] = {6, 0, 0x05, 0xa8, 1, 2, 3, 4};
-static const uint8_t fragment6_first[8] = {17, 0, 0, 1, 1, 2, 3, 4};
-static const uint8_t atomic6[8] = {17, 0, 0, 0, 1, 2, 3, 4};
-static const uint8_t behind[16] = {44, 0, 1, 4, 0, 0, 0, 0, 6, 0, 0x05, 0xa9,
-	1, 2, 3, 4};
-static const uint8_t twice[16] = {44, 0, 0, 1, 1, 2, 3, 4, 17, 0, 0, 1, 1};
-
-static const struct {
-	struct l3_spec spec;
-	bool fragment, first, last;
-	uint32_t id;
-} part_rows[] = {
-	{{.version = 4, .protocol = 17, .payload = 64}, false, false,
-	 false, 0},
-	{{.version = 4, .protocol = 17, .payload = 64, .frag4 = 0x4000}, false, false,
-	 false, 0},
-	{{.version = 4, .protocol = 17, .payload = 64, .frag4 = 0x2000}, true,
-	 true, false, 0x4321},
-	{{.version = 4, .protocol = 6, .payload = 64, .frag4 = 0x2007}, true,
-	 false, false, 0x4321},
-	{{.version = 4, .protocol = 99, .payload = 64, .frag4 = 0x1fff}, true,
-	 false, true, 0x4321},
-	{{.version = 6, .protocol = 17, .payload = 64}, false, false,
-	 false, 0},
-	{{.version = 6, .protocol = 17, .payload = 64, .first_header = 44,
-	  .extensions = fragment6_first, .extensions_len = 8}, true, true,
-	 false, 0x01020304},
-	{{.version = 6, .protocol = 17, .payload = 64, .first_header = 44,
-	  .extensions = fragment6, .extensions_len = 8}, true, false, false,
-	 0x01020304},
-	{{.version = 6, .protocol = 17, .payload = 64, .first_header = 44,
-	  .extensions = fragment6_last, .extensions_len = 8}, true, false,
-	 true, 0x01020304},
-	{{.version = 6, .protocol = 17, .payload = 64, .first_header = 44,
-	  .extensions = atomic6, .extensions_len = 8}, false, false,
-	 false, 0},
-	{{.version = 6, .protocol = 17, .payload = 64, .first_header = 60,
-	  .extensions = behind, .extensions_len = 16}, true, false, false,
-	 0x01020304},
-	{{.version = 6, .protocol = 17, .payload = 64, .first_header = 44,
-	  .extensions = twice, .extensions_len = 16}, false, false,
-	 false, 0},
-};
-/* clang-format on */
-
-START_TEST(part)
-{
-	size_t len = l3_build(packet, &part_rows[_i].spec), n;
-	struct frag_part p;
-	int version = part_rows[_i].spec.version;
-
-	ck_assert_int_eq(
-	    frag_part_read(&p, packet, len), part_rows[_i].fragment);
-	if (part_rows[_i].fragment) {
-		ck_assert_int_eq(p.first, part_rows[_i].first);
-		ck_assert_int_eq(p.last, part_rows[_i].last);
-		ck_assert_uint_eq(p.key.id, part_rows[_i].id);
-		ck_assert_uint_eq(p.key.protocol,
-		    version == 4 ? part_rows[_i].spec.protocol : 0);
-		ck_assert_mem_eq(p.key.source + (version == 4 ? 12 : 0),
-		    packet + (version == 4 ? 12 : 8), version == 4 ? 4 : 16);
-		ck_assert_mem_eq(p.key.destination + (version == 4 ? 12 : 0),
-		    packet + (version == 4 ? 16 : 24), version == 4 ? 4 : 16);
-	}
-	for (n = 0; n < len; n++) {
-		uint8_t *cut = l3_tight(packet, n);
-
-		ck_assert(!frag_part_read(&p, cut, n));
-		free(cut);
-	}
-}
-END_TEST
-
-/* Fragments of one IPv6 datagram meet, whatever their next headers say. */
-START_TEST(parts_meet)
-{
-	struct frag_part a, b;
-	size_t len = l3_build(packet, &part_rows[6].spec);
-
-	ck_assert(frag_part_read(&a, packet, len));
-	len = l3_build(packet, &part_rows[8].spec);
-	ck_assert(frag_part_read(&b, packet, len));
-	learn(&a.key, 0, 6);
-	ck_assert(find(&b.key, 0, 6));
-}
-END_TEST
-
 static Suite *
 make_suite(void)
 {
@@ -414,11 +324,6 @@ make_suite(void)
 	tcase_add_test(tc, held_for_a_second);
 	tcase_add_test(tc, held_flood);
 	tcase_add_test(tc, held_length);
-	suite_add_tcase(s, tc);
-	tc = tcase_create("part");
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, part, 0, ROWS(part_rows));
-	tcase_add_test(tc, parts_meet);
 	suite_add_tcase(s, tc);
 	return s;
 }
