@@ -22,8 +22,8 @@ program_command() {
 	case $2 in
 	nginx) command=(nginx -c "$RUN/$1/nginx.conf") ;;
 	balancer)
-		command=("$build/balancer/guideway-balancer" -f "$config") ;;
-	agent) command=("$build/agent/guideway-agent" -f "$config") ;;
+		command=("$build/balancer/guideway-balancer" --config "$config") ;;
+	agent) command=("$build/agent/guideway-agent" --config "$config") ;;
 	*) die "no program '$2'; $1 has: $(programs_of "$1")" ;;
 	esac
 }
@@ -114,7 +114,16 @@ program_wait() {
 
 # The host takes GRE from the nodes for the VIPs, as a real backend does.
 backend_accept() {
-	:
+	local host=$1 node from=()
+	for node in "${NODES[@]}"; do
+		from+=(--from "$(addr4 "$node")" --from "$(addr6 "$node")")
+	done
+	host_do "$host" "$(lab_builddir)/deploy/backend/guideway-backend" up \
+	    --dev eth0 --vip "$VIP4" --vip "$VIP6" "${from[@]}" \
+	    --mss "$MSS" --state-dir "$RUN/$host/backend" \
+	    >>"$RUN/$host/backend.log" 2>&1 9>&- && return
+	tail -n 5 "$RUN/$host/backend.log" >&2
+	die "$host: guideway-backend failed"
 }
 
 backend_answers() {
@@ -147,6 +156,7 @@ backend_files() {
 		server {
 			listen $WEB_PORT reuseport;
 			listen [::]:$WEB_PORT reuseport;
+			add_header X-Backend $host always;
 			location = / {
 				default_type text/plain;
 				return 200 "$host\n";
@@ -168,12 +178,61 @@ backend_files() {
 	END
 }
 
+# The services of the lab, the same on every node. Half of the backends are
+# named by their IPv4 address, half by IPv6, so that all four ways to put one
+# version into the other are used.
 node_files() {
+	local host=$1 dir=$RUN/$1
+	mkdir -p "$dir/run"
+	cat >"$dir/guideway.yaml" <<-END
+	node:
+	  name: $host
+	  run_dir: $dir/run
+	cluster:
+	  seed: 000102030405060708090a0b0c0d0e0f
+	balancer:
+	  interfaces:
+	    - name: eth0
+	services:
+	  - name: web
+	    vips: [$VIP4, "$VIP6"]
+	    protocol: tcp
+	    ports: [$WEB_PORT]
+	    backends:
+	$(node_backends)
+	  - name: who
+	    vips: [$VIP4, "$VIP6"]
+	    protocol: udp
+	    ports: [$UDP_PORT]
+	    backends:
+	$(node_backends)
+	END
+}
+
+node_backends() {
+	local host
+	for host in "${BACKENDS[@]}"; do
+		echo "      - address: \"$(tunnel_addr "$host")\""
+	done
+}
+
+# Where the tunnel to a backend ends.
+tunnel_addr() {
+	case $1 in
+	be1 | be2) addr4 "$1" ;;
+	*) addr6 "$1" ;;
+	esac
+}
+
+# guideway NODE ARGUMENT...: the operator's command, on a node.
+guideway() {
 	local host=$1
-	mkdir -p "$RUN/$host/run"
-	: >"$RUN/$host/guideway.yaml"
+	shift
+	host_do "$host" "$(lab_builddir)/agent/cli/guideway" "$@" \
+	    --config "$RUN/$host/guideway.yaml"
 }
 
 node_in_sync() {
-	:
+	[ "$(guideway "$1" status --json 2>/dev/null |
+		jq -r .node.in_sync)" = true ]
 }

@@ -38,10 +38,14 @@ lab_show() {
 	run) echo "$RUN" ;;
 	hosts) echo "${HOSTS[*]}" ;;
 	build) lab_builddir ;;
-	addr4.* | addr6.*)
-		host=${1#addr?.}
+	addr4.* | addr6.* | tunnel.*)
+		host=${1#*.}
 		host_known "$host"
-		"${1%%.*}" "$host"
+		case $1 in
+		addr4.*) addr4 "$host" ;;
+		addr6.*) addr6 "$host" ;;
+		tunnel.*) tunnel_addr "$host" ;;
+		esac
 		;;
 	pid.*.*)
 		host=${1#pid.}

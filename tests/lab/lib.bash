@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# For the tests that run in a lab: TAP, a lab of the test's own that goes
+# whatever happens, and ways to send traffic. Sourced by tests/lab/*.sh.
+set -euo pipefail
+
+srcdir=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
+export GUIDEWAY_LAB_PREFIX=${GUIDEWAY_LAB_PREFIX:-gwt-}
+work=$(mktemp -d)
+tap_count=0 tap_bad=0
+
+# What runs in the background is started as "$lab" ..., so that $! is itself.
+lab=$srcdir/deploy/lab
+lab() { "$lab" "$@"; }
+on() { lab exec "$@"; }
+
+# One cleaning for every way to end.
+clean_up() {
+	local pid
+	trap '' INT TERM HUP
+	for pid in $(jobs -p); do
+		kill "$pid" 2>/dev/null || true
+	done
+	lab down || true
+	rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+start_lab() {
+	# Output goes to the log; the reason of a failure is its end.
+	lab up ${GUIDEWAY_BUILD:+--build "$GUIDEWAY_BUILD"} \
+	    >"$work/up" 2>&1 && return
+	cat "$work/up"
+	echo "Bail out! the lab does not come up"
+	exit 1
+}
+
+# check WHAT COMMAND...: one test.
+check() {
+	local what=$1
+	shift
+	tap_count=$((tap_count + 1))
+	if "$@" >"$work/check" 2>&1; then
+		echo "ok $tap_count - $what"
+	else
+		echo "not ok $tap_count - $what"
+		echo "# failed: $*"
+		sed 's/^/#   /' "$work/check"
+		tap_bad=$((tap_bad + 1))
+	fi
+}
+
+finish() {
+	echo "1..$tap_count"
+	if [ $tap_bad -gt 0 ]; then
+		lab status | sed 's/^/# /' || true
+		lab logs | tail -n 30 | sed 's/^/# /'
+		exit 1
+	fi
+}
+
+# wait_until SECONDS COMMAND...: succeeds as soon as the command does.
+wait_until() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $deadline ] || return 1
+		sleep 0.05
+	done
+}
+
+equal() {
+	[ "$1" = "$2" ] || {
+		echo "expected '$2', got '$1'"
+		return 1
+	}
+}
+
+# at_least N VALUE, at_most N VALUE, for counts.
+at_least() { [ "$2" -ge "$1" ] || { echo "$2 is below $1"; return 1; }; }
+at_most() { [ "$2" -le "$1" ] || { echo "$2 is above $1"; return 1; }; }
+
+vip4=$(lab show vip4)
+vip6=$(lab show vip6)
+run=$(lab show run)
+nodes="lb1 lb2 lb3"
+backends="be1 be2 be3 be4"
+
+# url VERSION PATH
+url() {
+	case $1 in
+	4) echo "http://$vip4$2" ;;
+	6) echo "http://[$vip6]$2" ;;
+	esac
+}
+
+# get VERSION [CURL-OPTION...]: the name of the backend that answered.
+get() {
+	local version=$1
+	shift
+	on client curl -s --max-time 5 "$@" "$(url "$version" /)"
+}
+
+is_backend() { [[ " $backends " = *" $1 "* ]]; }
+
+# many VERSION COUNT: each line the backend of one connection of its own,
+# from a client port of its own.
+many() {
+	on client curl -s --max-time 60 -H 'Connection: close' \
+	    "$(url "$1" "/?[1-$2]")"
+}
+
+# The JSON of a node's status, and a counter in it.
+node_status() {
+	on "$1" "$(lab show build)/agent/cli/guideway" status --json \
+	    --socket "$run/$1/run/agent.sock"
+}

@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Either daemon is killed and started again under traffic: connections that
+# are open live on, what comes after works, and nobody has to help.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.bash"
+
+# A slow download over one node, so that it lasts over the restart.
+begin_transfer() {
+	on client curl -s --max-time 60 --limit-rate 8M -D "$work/head" \
+	    -o "$work/down" "$(url "$1" /large)" &
+	transfer=$!
+	wait_until 10 has_begun
+}
+
+has_begun() { [ "$(stat -c %s "$work/down" 2>/dev/null || echo 0)" -gt 1000000 ]; }
+
+transfer_survived() {
+	local backend
+	wait "$transfer" || return 1
+	backend=$(sed -n 's/^X-Backend: *\([a-z0-9]*\).*/\1/p' "$work/head")
+	cmp "$work/down" "$run/$backend/www/large"
+	rm -f "$work/down"
+}
+
+answers() { is_backend "$(get "$1")"; }
+
+# Connections one after another, for as long as the file is there.
+begin_polling() {
+	touch "$work/polling"
+	: >"$work/answers"
+	while [ -e "$work/polling" ]; do
+		get 4 --max-time 1 >>"$work/answers" 2>&1 ||
+			echo lost >>"$work/answers"
+	done &
+	polling=$!
+	wait_until 5 test -s "$work/answers"
+}
+
+end_polling() {
+	rm "$work/polling"
+	wait "$polling"
+}
+
+start_lab
+lab route lb1
+for version in 4 6; do
+	begin_transfer $version
+	lab stop lb1 agent KILL
+	check "IPv$version: serves without its agent" answers $version
+	lab start lb1 agent
+	check "IPv$version: a new agent finds the balancer in sync" \
+	    wait_until 10 node_in_sync lb1
+	check "IPv$version: the transfer outlived the agent" transfer_survived
+
+	begin_transfer $version
+	lab stop lb1 balancer KILL
+	lab start lb1 balancer
+	check "IPv$version: a new balancer gets its state by itself" \
+	    wait_until 10 node_in_sync lb1
+	check "IPv$version: the transfer outlived the balancer" \
+	    transfer_survived
+	check "IPv$version: new connections work" answers $version
+done
+
+begin_polling
+lab stop lb1 agent KILL
+lab start lb1 agent
+wait_until 10 node_in_sync lb1
+end_polling
+check "no connection was lost while the agent restarted" \
+    equal "$(grep -c lost "$work/answers")" 0
+
+begin_polling
+lab stop lb1 balancer KILL
+lab start lb1 balancer
+wait_until 10 node_in_sync lb1
+lost=$(grep -c lost "$work/answers" || true)
+: >"$work/answers"
+wait_until 10 test -s "$work/answers"
+end_polling
+# Each lost SYN costs its connection a second, so it is one or two at most.
+check "only the moment of the restart was lost" at_most 2 "$lost"
+check "nothing was lost after it" equal "$(grep -c lost "$work/answers")" 0
+
+begin_transfer 4
+lab stop lb1 agent KILL
+lab stop lb1 balancer KILL
+lab start lb1 agent
+lab start lb1 balancer
+check "both at once: in sync again" wait_until 10 node_in_sync lb1
+check "both at once: the transfer lives" transfer_survived
+finish
