@@ -89,22 +89,28 @@ encap_ipv6(uint8_t *out, const struct backend_fwd *b, uint64_t hash,
 	store32(out + 36, b->destination[3]);
 }
 
+CORE_INLINE void
+encap_gre(uint8_t *out, bool inner_is6)
+{
+	store16(out, 0);
+	store16(
+	    out + 2, inner_is6 ? BE16(ETHERTYPE_IPV6) : BE16(ETHERTYPE_IPV4));
+}
+
 /* Writes b->overhead bytes, for an inner packet of inner_len bytes that fits.
- */
+ * (A BPF program calls the two branches itself: its verifier has to see that
+ * the room checked for is the room written to.) */
 CORE_INLINE void
 encap_outer(uint8_t *out, const struct backend_fwd *b, uint64_t hash,
     uint8_t traffic_class, bool inner_is6, uint32_t inner_len)
 {
 	if (b->flags & BACKEND_IPV6) {
 		encap_ipv6(out, b, hash, traffic_class, inner_len);
-		out += IPV6_LEN;
+		encap_gre(out + IPV6_LEN, inner_is6);
 	} else {
 		encap_ipv4(out, b, hash, traffic_class, inner_len);
-		out += IPV4_LEN;
+		encap_gre(out + IPV4_LEN, inner_is6);
 	}
-	store16(out, 0);
-	store16(
-	    out + 2, inner_is6 ? BE16(ETHERTYPE_IPV6) : BE16(ETHERTYPE_IPV4));
 }
 
 /* The link header to the backend's next hop: ETHERNET_LEN bytes. */

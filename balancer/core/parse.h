@@ -211,9 +211,12 @@ parse_ipv4(const uint8_t *data, const uint8_t *end, struct packet *p)
 CORE_INLINE enum reason
 parse_ipv6_extensions(const uint8_t *data, const uint8_t *end, struct packet *p)
 {
-	const uint8_t *header = data + p->transport;
+	/* As an offset: the verifier knows nothing of the difference of two
+	 * pointers. */
+	uint32_t at = p->transport;
 
 	for (uint32_t i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
+		const uint8_t *header = data + at;
 		uint32_t fragment, len;
 
 		if (LIKELY(p->protocol != PROTOCOL_HOP_BY_HOP &&
@@ -235,12 +238,12 @@ parse_ipv6_extensions(const uint8_t *data, const uint8_t *end, struct packet *p)
 			return REASON_DROP_MALFORMED;
 		}
 		p->protocol = header[0];
-		header += len;
+		at += len;
 		/* What follows in a later fragment is not a header. */
 		if (p->fragment != 0)
 			break;
 	}
-	p->transport = (uint32_t)(header - data);
+	p->transport = at;
 	return REASON_FORWARD;
 }
 
