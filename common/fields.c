@@ -3,7 +3,10 @@
 
 #include "common/fields.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/frame.h"
 
 static void
 fault(struct fields *f, const char *what, const char *expected)
@@ -166,4 +169,19 @@ field_message(struct arena *arena, const ProtobufCMessageDescriptor *type)
 	if (m != NULL)
 		protobuf_c_message_init(type, m);
 	return m;
+}
+
+int
+message_put(struct evbuffer *out, const ProtobufCMessage *m)
+{
+	size_t len = protobuf_c_message_get_packed_size(m);
+	uint8_t *data;
+	int rc;
+
+	if (len == 0 || len > FRAME_MAX || (data = malloc(len)) == NULL)
+		return -1;
+	protobuf_c_message_pack(m, data);
+	rc = frame_put(out, data, len);
+	free(data);
+	return rc;
 }

@@ -60,4 +60,9 @@ void *field_messages(
     struct arena *, size_t n, const ProtobufCMessageDescriptor *);
 void *field_message(struct arena *, const ProtobufCMessageDescriptor *);
 
+/* Appends the message as a frame (common/frame.h). 0, or -1 when out of memory
+ * or too long, with nothing appended. */
+struct evbuffer;
+int message_put(struct evbuffer *, const ProtobufCMessage *);
+
 #endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent as a pure state machine: events in, outputs out.
+ *
+ * It reads no clock, draws no random numbers and does no I/O; the daemon
+ * (agent.c) and a simulator drive the same code, and the same events give the
+ * same outputs. There is one way through for a change of state, whatever its
+ * cause: configuration and health give the effective view, the view gives the
+ * plan (tables and digests), and the plan is sent whole to the balancer.
+ *
+ * The balancer: dialled with back-off and jitter, sent the plan at each connect
+ * and each change. It is in sync when the digests that it tells are those of
+ * the plan; if not, the plan is sent again, at once and then with growing
+ * pauses. It answers in order; one that does not, or says nothing for too long,
+ * is hung up on. Its status is asked for when an operator asks, and now and
+ * then to see that it is alive and serves what it said (read back).
+ *
+ * Operators' commands that need the balancer wait for it, but not for long. */
+#ifndef AGENT_CORE_CORE_H
+#define AGENT_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/core/balancer_reply.h"
+#include "agent/core/control.h"
+#include "common/conf.h"
+#include "common/errmsg.h"
+#include "common/forwarding.h"
+#include "common/mono.h"
+
+#define CORE_PENDING_MAX 64 /* operators' commands waiting at once */
+#define CORE_OUTPUTS_MAX (CORE_PENDING_MAX + 16)
+
+enum core_event_type {
+	CORE_CONFIG_LOADED,  /* conf */
+	CORE_CONFIG_FAILED,  /* text: why; the last good one stays */
+	CORE_BALANCER_UP,    /* the dial succeeded */
+	CORE_BALANCER_LOST,  /* text: why; also when the dial failed */
+	CORE_BALANCER_REPLY, /* reply */
+	CORE_COMMAND,        /* client, request */
+	CORE_CLIENT_GONE,    /* client: wants no reply any more */
+	CORE_TICK,           /* nothing but time has passed */
+};
+
+struct core_event {
+	enum core_event_type type;
+	struct conf *conf;            /* taken */
+	const char *text;             /* borrowed */
+	struct balancer_reply *reply; /* taken */
+	uint64_t client;              /* never used twice */
+	struct control_request request;
+};
+
+enum core_output_type {
+	CORE_DIAL,       /* connect to the balancer; answer with UP or LOST */
+	CORE_HANGUP,     /* close that connection; no event is expected */
+	CORE_INSTALL,    /* id, state: send to the balancer */
+	CORE_ASK_STATUS, /* id, read_back */
+	CORE_ASK_TRACE,  /* id, trace */
+	CORE_REPLY,      /* client, reply: exactly one for each command */
+	CORE_LOG,        /* level, text */
+};
+
+enum core_level {
+	CORE_INFO,
+	CORE_WARNING,
+	CORE_ALARM, /* somebody should look */
+};
+
+struct core_output {
+	enum core_output_type type;
+	uint64_t id;
+	const struct forwarding *state; /* borrowed until the next step */
+	bool read_back;
+	struct trace_query trace;
+	uint64_t client;
+	struct control_reply reply; /* borrows until the next step */
+	enum core_level level;
+	struct errmsg text;
+};
+
+struct core_outputs {
+	struct core_output items[CORE_OUTPUTS_MAX];
+	size_t n;
+	struct arena *arena; /* what replies point at ... */
+	struct balancer_reply *kept;
+};
+
+struct core;
+
+/* entropy: any number; jitter is drawn from it. NULL: out of memory. */
+struct core *core_new(struct mono now, uint64_t entropy);
+void core_free(struct core *);
+
+/* Takes one event in. Fills `out` afresh, to be carried out in order before the
+ * next step; what it holds is freed by core_outputs_clear. `now` never goes
+ * back. */
+void core_step(struct core *, struct mono now, const struct core_event *,
+    struct core_outputs *out);
+
+struct core_outputs *core_outputs_new(void);
+void core_outputs_clear(struct core_outputs *);
+void core_outputs_free(struct core_outputs *);
+
+/* When the next CORE_TICK is due, unless an event comes first. */
+struct mono core_wakeup(const struct core *);
+
+/* The configuration in force, borrowed until the next step; NULL before the
+ * first, or when that one failed. */
+const struct conf *core_conf(const struct core *);
+
+#endif
