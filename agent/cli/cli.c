@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "agent/cli/cli.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/columns.h"
+
+/* Which options a command takes beside those that all take. */
+enum {
+	TAKES_SIZE = 1 << 0,
+	TAKES_SEED = 1 << 1,
+	TAKES_UDP = 1 << 2,
+};
+
+static const struct option {
+	const char *name;
+	const char *value; /* NULL: it is a switch */
+	const char *help;
+	size_t offset;  /* in struct cli: of a const char * or a bool */
+	unsigned needs; /* 0: every command takes it */
+} options[] = {
+    {"socket", "PATH", "the agent's socket", offsetof(struct cli, socket), 0},
+    {"config", "FILE", "the configuration that says where the socket is",
+	offsetof(struct cli, config), 0},
+    {"json", NULL, "print JSON", offsetof(struct cli, json), 0},
+    {"help", NULL, "say how the command is used", offsetof(struct cli, help),
+	0},
+    {"version", NULL, "print the version", offsetof(struct cli, version), 0},
+    {"size", "M", "slots of the table, a power of two",
+	offsetof(struct cli, size), TAKES_SIZE},
+    {"seed", "HEX", "the cluster's seed, 32 hex digits",
+	offsetof(struct cli, seed), TAKES_SEED},
+    {"udp", NULL, "the packet is UDP, not TCP", offsetof(struct cli, udp),
+	TAKES_UDP},
+};
+
+static const struct command {
+	const char *name; /* one or two words */
+	const char *args;
+	const char *help;
+	unsigned takes;
+	int (*run)(const struct cli *);
+} commands[] = {
+    {"status", "", "the node at a glance", 0, cli_status},
+    {"service show", "NAME", "one service: its members, shares and traffic", 0,
+	cli_service_show},
+    {"table", "--size M --seed HEX NAME[*WEIGHT][@PHI]...",
+	"the slots of a table, as positions of the names",
+	TAKES_SIZE | TAKES_SEED, cli_table},
+    {"trace", "SRC:PORT to DST:PORT",
+	"which slot and backend a packet takes in the running node", TAKES_UDP,
+	cli_trace},
+};
+
+#define N_OPTIONS  (sizeof(options) / sizeof(options[0]))
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void
+complain(const char *fmt, va_list ap)
+{
+	fputs("guideway: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+int
+cli_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(fmt, ap);
+	va_end(ap);
+	return CLI_FAILED;
+}
+
+int
+cli_usage_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(fmt, ap);
+	va_end(ap);
+	return CLI_USAGE;
+}
+
+void
+cli_no_memory(void)
+{
+	fputs("guideway: out of memory\n", stderr);
+	exit(CLI_FAILED);
+}
+
+json_t *
+cli_json(json_t *value)
+{
+	if (value == NULL)
+		cli_no_memory();
+	return value;
+}
+
+int
+cli_print_json(json_t *value)
+{
+	int rc = json_dumpf(value, stdout, JSON_INDENT(2));
+
+	json_decref(value);
+	putchar('\n');
+	return rc == 0 ? CLI_OK : cli_error("cannot write the output");
+}
+
+static void
+print_options(unsigned takes, FILE *to)
+{
+	struct columns *c = columns_new("lll");
+
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct option *o = &options[i];
+
+		if (o->needs != 0 && (o->needs & takes) == 0)
+			continue;
+		columns_add(c, STYLE_PLAIN, " ");
+		columns_add(c, STYLE_PLAIN, "--%s%s%s", o->name,
+		    o->value != NULL ? " " : "",
+		    o->value != NULL ? o->value : "");
+		columns_add(c, STYLE_PLAIN, "%s", o->help);
+	}
+	fputs("\noptions:\n", to);
+	columns_print(c, to);
+}
+
+static void
+print_help(FILE *to)
+{
+	struct columns *c = columns_new("lll");
+
+	fputs("usage: guideway [OPTION...] COMMAND [ARGUMENT...]\n\n"
+	      "commands:\n",
+	    to);
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		columns_add(c, STYLE_PLAIN, " ");
+		columns_add(c, STYLE_PLAIN, "%s%s%s", commands[i].name,
+		    commands[i].args[0] != '\0' ? " " : "", commands[i].args);
+		columns_add(c, STYLE_PLAIN, "%s", commands[i].help);
+	}
+	columns_print(c, to);
+	print_options(0, to);
+}
+
+static void
+print_command_help(const struct command *command, FILE *to)
+{
+	fprintf(to, "usage: guideway %s [OPTION...] %s\n\n%s\n", command->name,
+	    command->args, command->help);
+	print_options(command->takes, to);
+}
+
+/* Takes the option at argv[i], and its value. Returns how many arguments that
+ * were, or -1: said why. */
+static int
+take_option(struct cli *cli, unsigned *used, int argc, char **argv, int i)
+{
+	const char *name = argv[i] + 2, *equals = strchr(name, '=');
+	size_t len = equals != NULL ? (size_t)(equals - name) : strlen(name);
+
+	for (size_t o = 0; o < N_OPTIONS; o++) {
+		char *field = (char *)cli + options[o].offset;
+
+		if (strlen(options[o].name) != len ||
+		    strncmp(options[o].name, name, len) != 0)
+			continue;
+		*used |= options[o].needs;
+		if (options[o].value == NULL && equals == NULL) {
+			*(bool *)field = true;
+			return 1;
+		}
+		if (options[o].value == NULL) {
+			cli_error("--%s takes no value", options[o].name);
+			return -1;
+		}
+		if (equals == NULL && i + 1 == argc) {
+			cli_error("--%s needs a value: --%s %s",
+			    options[o].name, options[o].name, options[o].value);
+			return -1;
+		}
+		*(const char **)(void *)field = equals != NULL ? equals + 1
+							       : argv[i + 1];
+		return equals != NULL ? 1 : 2;
+	}
+	cli_error("no option is called '%s'; see guideway --help", argv[i]);
+	return -1;
+}
+
+/* Options may stand anywhere before "--"; the rest are arguments. "->" and
+ * "-3" are no options. 0, or -1: said why. */
+static int
+parse(struct cli *cli, unsigned *used, int argc, char **argv)
+{
+	bool ended = false;
+	int i = 1, n;
+
+	cli->args = calloc((size_t)argc + 1, sizeof(*cli->args));
+	if (cli->args == NULL)
+		cli_no_memory();
+	while (i < argc) {
+		if (!ended && strcmp(argv[i], "--") == 0) {
+			ended = true;
+			i++;
+		} else if (!ended && strncmp(argv[i], "--", 2) == 0) {
+			n = take_option(cli, used, argc, argv, i);
+			if (n == -1)
+				return -1;
+			i += n;
+		} else {
+			cli->args[cli->n_args++] = argv[i++];
+		}
+	}
+	return 0;
+}
+
+/* How many of the arguments name the command: 0, 1 or 2. */
+static size_t
+match(const struct command *command, const struct cli *cli)
+{
+	const char *space = strchr(command->name, ' ');
+	size_t len;
+
+	if (cli->n_args == 0)
+		return 0;
+	if (space == NULL)
+		return strcmp(cli->args[0], command->name) == 0 ? 1 : 0;
+	len = (size_t)(space - command->name);
+	if (cli->n_args < 2 || strlen(cli->args[0]) != len ||
+	    strncmp(cli->args[0], command->name, len) != 0)
+		return 0;
+	return strcmp(cli->args[1], space + 1) == 0 ? 2 : 0;
+}
+
+static int
+run(const struct command *command, struct cli *cli, unsigned used)
+{
+	int status;
+
+	if (cli->help) {
+		print_command_help(command, stdout);
+		return CLI_OK;
+	}
+	for (size_t o = 0; o < N_OPTIONS; o++)
+		if ((options[o].needs & used & ~command->takes) != 0)
+			return cli_usage_error("'%s' does not take --%s",
+			    command->name, options[o].name);
+	status = command->run(cli);
+	if (status == CLI_USAGE)
+		fprintf(stderr, "usage: guideway %s %s\n", command->name,
+		    command->args);
+	return status;
+}
+
+static int
+dispatch(struct cli *cli, unsigned used)
+{
+	char **args = cli->args;
+	size_t words;
+	int status;
+
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if ((words = match(&commands[i], cli)) == 0)
+			continue;
+		cli->args += words;
+		cli->n_args -= words;
+		status = run(&commands[i], cli, used);
+		cli->args = args;
+		return status;
+	}
+	if (cli->help) {
+		print_help(stdout);
+		return CLI_OK;
+	}
+	if (cli->n_args == 0)
+		print_help(stderr);
+	else
+		cli_error(
+		    "no command is called '%s'; see guideway --help", args[0]);
+	return CLI_USAGE;
+}
+
+int
+cli_main(int argc, char **argv)
+{
+	struct cli cli = {0};
+	unsigned used = 0;
+	int status = CLI_OK;
+
+	if (parse(&cli, &used, argc, argv) == -1)
+		status = CLI_USAGE;
+	else if (cli.version)
+		printf("guideway %s\n", PACKAGE_VERSION);
+	else
+		status = dispatch(&cli, used);
+	free(cli.args);
+	if (fflush(stdout) == EOF && status == CLI_OK)
+		status = cli_error("cannot write the output");
+	return status;
+}
