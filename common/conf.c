@@ -66,6 +66,10 @@ conf_parse(const char *path, const char *text, size_t len, struct errmsg *why)
 		    CONF_SIZE_MAX);
 		return NULL;
 	}
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		text += 3; /* a byte order mark; it would shift line 1 */
+		len -= 3;
+	}
 	if ((tree = conf_tree_parse(path, text, len, why)) == NULL)
 		return NULL;
 	if (conf_lint(tree, why) == 0)

@@ -4,6 +4,7 @@
  * shown where it stands second in the file, with the line of the first. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,14 +139,22 @@ add_endpoints(struct item *items, const struct conf_service *s, size_t service)
 	return n;
 }
 
+static const char *
+port_text(unsigned port, char buf[16])
+{
+	if (port == 0)
+		return "every port";
+	snprintf(buf, 16, "port %u", port);
+	return buf;
+}
+
 /* The VIP of `twice`, or within one service the VIP or the port that is listed
  * twice there. */
 static int
 fail_endpoint(const struct cross *c, const struct item *twice)
 {
 	const struct item *first = twice - 1;
-	const char *protocol = conf_protocol_word((int)(twice->key >> 16));
-	char vip[ADDR_TEXT_MAX];
+	char vip[ADDR_TEXT_MAX], port[16];
 
 	addr_format(&twice->addr, vip);
 	if (first->service != twice->service)
@@ -153,9 +162,10 @@ fail_endpoint(const struct cross *c, const struct item *twice)
 		    conf_tree_at(c->tree, "services[%u].vips[%u]",
 			twice->service, twice->index),
 		    c->why,
-		    "VIP %s with %s port %u is service %s's already, in line "
-		    "%zu; each VIP, protocol and port can be in one service",
-		    vip, protocol, twice->key & 0xffff,
+		    "VIP %s, %s, %s is service %s's already, in line %zu; each "
+		    "VIP, protocol and port can be in one service",
+		    vip, conf_protocol_word((int)(twice->key >> 16)),
+		    port_text(twice->key & 0xffff, port),
 		    c->conf->services[first->service].name,
 		    at_service(c, first->service, "name")->line);
 	if (first->index != twice->index)
@@ -167,6 +177,43 @@ fail_endpoint(const struct cross *c, const struct item *twice)
 	    conf_tree_at(c->tree, "services[%u].ports[%u]", twice->service,
 		twice->port_index),
 	    c->why, "port %u is listed twice", twice->key & 0xffff);
+}
+
+/* Of the same IP version, and equal in the bits of the prefix. */
+static bool
+source_covers(const struct forwarding_source *s, const struct addr *a)
+{
+	size_t prefix_len, len, source_len, whole;
+	const uint8_t *bytes = addr_bytes(a, &len);
+	const uint8_t *source = addr_bytes(&s->addr, &source_len);
+
+	if (addr_is_none(&s->addr) || len != source_len)
+		return false;
+	prefix_len = s->prefix_len;
+	whole = prefix_len / 8;
+	return memcmp(bytes, source, whole) == 0 &&
+	    (prefix_len % 8 == 0 ||
+		(bytes[whole] ^ source[whole]) >> (8 - prefix_len % 8) == 0);
+}
+
+/* A host drops what comes in with its own address as the source; a backend's
+ * own are its address and the VIPs. */
+static int
+check_source(const struct cross *c, const struct item *item, const char *list,
+    const char *what)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (!source_covers(&c->conf->source4, &item->addr) &&
+	    !source_covers(&c->conf->source6, &item->addr))
+		return 0;
+	return conf_tree_fail(c->tree,
+	    conf_tree_at(c->tree, "services[%u].%s[%u]", item->service, list,
+		item->index),
+	    c->why,
+	    "%s %s is among the addresses of balancer.encap_source, which must "
+	    "be nobody else's",
+	    what, addr_format(&item->addr, text));
 }
 
 /* Leaves the endpoints in *out, sorted by VIP; the caller frees them. */
@@ -190,6 +237,9 @@ check_endpoints(const struct cross *c, struct item **out, size_t *n)
 		return -1;
 	for (size_t i = 0; i < c->conf->n_services; i++)
 		*n += add_endpoints(*out + *n, &c->conf->services[i], i);
+	for (size_t i = 0; i < *n; i++)
+		if (check_source(c, &(*out)[i], "vips", "VIP") == -1)
+			return -1;
 	if ((twice = sort_find_twice(*out, *n)) != NULL)
 		return fail_endpoint(c, twice);
 	return 0;
@@ -204,21 +254,24 @@ cmp_addr_of_item(const void *addr, const void *item)
 /* In the order of the file. */
 static int
 check_backend(const struct cross *c, const struct item *endpoints, size_t n,
-    const struct addr *a, size_t service, size_t index)
+    const struct item *backend)
 {
 	const struct item *vip = bsearch(
-	    a, endpoints, n, sizeof(*endpoints), cmp_addr_of_item);
+	    &backend->addr, endpoints, n, sizeof(*endpoints), cmp_addr_of_item);
 	char text[ADDR_TEXT_MAX];
 
+	if (check_source(c, backend, "backends", "backend") == -1)
+		return -1;
 	if (vip == NULL)
 		return 0;
 	return conf_tree_fail(c->tree,
-	    conf_tree_at(
-		c->tree, "services[%zu].backends[%zu].address", service, index),
+	    conf_tree_at(c->tree, "services[%u].backends[%u].address",
+		backend->service, backend->index),
 	    c->why,
 	    "%s is a VIP of service %s as well; a backend needs an address of "
 	    "its own to be reached at",
-	    addr_format(a, text), c->conf->services[vip->service].name);
+	    addr_format(&backend->addr, text),
+	    c->conf->services[vip->service].name);
 }
 
 static size_t
@@ -274,8 +327,7 @@ check_backends(const struct cross *c, const struct item *endpoints, size_t n)
 			    (uint32_t)i, (uint32_t)j, 0};
 	rc = 0;
 	for (size_t i = 0; i < total && rc == 0; i++)
-		rc = check_backend(c, endpoints, n, &items[i].addr,
-		    items[i].service, items[i].index);
+		rc = check_backend(c, endpoints, n, &items[i]);
 	if (rc == 0)
 		rc = check_backends_unique(c, items, total);
 	free(items);

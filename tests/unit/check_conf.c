@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "common/conf.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/view.h"
+#include "tests/unit/unit.h"
+
+#define SEED "000102030405060708090a0b0c0d0e0f"
+#define HEAD "cluster: {seed: " SEED "}\n"
+/* What follows this begins in line 6, column 7. */
+#define SERVICE \
+	HEAD "services:\n" \
+	     "  - name: web\n" \
+	     "    vips: [192.0.2.80]\n" \
+	     "    protocol: tcp\n"
+
+static struct conf *
+parse(const char *text, struct errmsg *why)
+{
+	return conf_parse("f", text, strlen(text), why);
+}
+
+/* clang-format off */
+static const struct {
+	const char *text, *error;
+} bad_rows[] = {
+	/* Not YAML, or more of it than is taken. */
+	{"", "f:1:1: nothing is configured"},
+	{"# nothing\n", "f:1:1: nothing is configured"},
+	{"---\n", "f:2:1: the file has no value; give one or leave the key "
+	    "out"},
+	{"cluster:\n\tseed: x\n", "f:2:1: a tab in the indentation; use "
+	    "spaces"},
+	{"cluster: {seed: x\n", "f:2:1: not valid YAML: did not find expected "
+	    "',' or '}' while parsing a flow mapping"},
+	{"cluster: a: b\n", "f:1:11: not valid YAML: mapping values are not "
+	    "allowed in this context"},
+	{"cluster:\n  seed: @x\n", "f:2:9: not valid YAML: found character "
+	    "that cannot start any token while scanning for the next token"},
+	{"cluster:\n  s\xc3\xa9 \x01", "f:2:6: control characters are not "
+	    "allowed; the file must be plain UTF-8 text"},
+	{"cl\xff", "f:1:3: invalid leading UTF-8 octet; the file must be plain "
+	    "UTF-8 text"},
+	{"cluster: {seed: \"a\\0b\"}\n", "f:1:17: control characters and line "
+	    "breaks are not allowed in a value"},
+	{"cluster: {seed: |\n  a\n  b\n", "f:1:17: not valid YAML: found "
+	    "character that cannot start any token while scanning for the "
+	    "next token"},
+	{"node: {name: &a lb}\n", "f:1:14: anchors are not supported; remove "
+	    "'&a' and write the value where it is needed"},
+	{"node: &a {name: lb}\n", "f:1:7: anchors are not supported; remove "
+	    "'&a' and write the value where it is needed"},
+	{"node: {name: *a}\n", "f:1:14: aliases are not supported; write the "
+	    "value instead of '*a'"},
+	{"node: {name: !!str lb}\n", "f:1:14: tags are not supported; remove "
+	    "'tag:yaml.org,2002:str'"},
+	{HEAD "---\n" HEAD, "f:2:1: a second document begins; the file must "
+	    "hold one"},
+	{"? [a]\n: b\n", "f:1:3: a key must be one word, not a list or a "
+	    "mapping"},
+	{"[[[[[[[[[[[[[[[[[", "f:1:17: more than 16 levels of nesting"},
+
+	/* Not what the schema says. */
+	{"x\n", "f:1:1: the file must be a mapping: lines of 'key: value'"},
+	{"node: {name: lb}\n", "f:1:1: the file needs the key 'cluster'"},
+	{"cluster: {}\n", "f:1:10: cluster needs the key 'seed'"},
+	{"clutser: {seed: " SEED "}\n", "f:1:1: the file has no key 'clutser'; "
+	    "did you mean 'cluster'?"},
+	{HEAD "zzzzzz: 1\n", "f:2:1: the file has no key 'zzzzzz'; it knows: "
+	    "node, balancer, cluster, services"},
+	{HEAD "<<: {}\n", "f:2:1: the file has no key '<<'; it knows: node, "
+	    "balancer, cluster, services"},
+	{HEAD "a-key-that-is-longer-than-any-that-is-known-and-then-some: 1\n",
+	    "f:2:1: the file has no key 'a-key-that-is-longer-than-any-that-is"
+	    "-known-...'; it knows: node, balancer, cluster, services"},
+	{HEAD "node: {name: a, name: b}\n", "f:2:17: 'name' is given twice; "
+	    "the first is in line 2"},
+	{HEAD HEAD, "f:2:1: 'cluster' is given twice; the first is in line 1"},
+	{HEAD "services:\n", "f:2:10: services has no value; give one or leave "
+	    "the key out"},
+	{HEAD "services: {}\n", "f:2:11: services must be a list: '[a, b]', or "
+	    "lines that begin with '- '"},
+	{HEAD "services: [x]\n", "f:2:12: an entry of services must be a "
+	    "mapping: lines of 'key: value'"},
+	{HEAD "node: []\n", "f:2:7: node must be a mapping: lines of 'key: "
+	    "value'"},
+	{HEAD "node: {name: [a]}\n", "f:2:14: name must be one value"},
+	{HEAD "node: {name: \"\"}\n", "f:2:14: name must not be empty"},
+	{HEAD "node: {name: }\n", "f:2:14: name has no value; give one or "
+	    "leave the key out"},
+	{HEAD "balancer: {interfaces: [{name: eth0, driver: xpd}]}\n",
+	    "f:2:46: driver must be one of: auto, pcap; got 'xpd'"},
+	{HEAD "balancer: {interfaces: [{driver: auto}]}\n", "f:2:25: an entry "
+	    "of interfaces needs the key 'name'"},
+	{HEAD "balancer: {encap_source: []}\n", "f:2:26: encap_source needs at "
+	    "least one entry; or leave the key out"},
+	{HEAD "balancer: {encap_source: [a, b, c]}\n", "f:2:26: encap_source "
+	    "has 3 entries; at most 2 are possible"},
+	{HEAD "services: [{vips: [192.0.2.1], protocol: tcp}]\n", "f:2:12: an "
+	    "entry of services needs the key 'name'"},
+	{HEAD "services: [{name: a, protocol: tcp}]\n", "f:2:12: an entry of "
+	    "services needs the key 'vips'"},
+	{HEAD "services: [{name: a, vips: [192.0.2.1]}]\n", "f:2:12: an entry "
+	    "of services needs the key 'protocol'"},
+	{HEAD "services: [{name: a, vips: []}]\n", "f:2:28: vips needs at "
+	    "least one entry; or leave the key out"},
+	{HEAD "services: [{name: a, protocol: 6}]\n", "f:2:32: protocol must "
+	    "be one of: tcp, udp; got '6'"},
+	{SERVICE "    port: [80]\n", "f:6:5: an entry of services has no key "
+	    "'port'; did you mean 'ports'?"},
+	{SERVICE "    ports: 80\n", "f:6:12: ports must be a list: '[a, b]', "
+	    "or lines that begin with '- '"},
+	{SERVICE "    ports: []\n", "f:6:12: ports needs at least one entry; "
+	    "or leave the key out"},
+	{SERVICE "    ports: [http]\n", "f:6:13: an entry of ports must be a "
+	    "whole number, got 'http'"},
+	{SERVICE "    ports: [80, 0x50]\n", "f:6:17: an entry of ports must be "
+	    "a whole number, got '0x50'"},
+	{SERVICE "    ports: [-1]\n", "f:6:13: an entry of ports must be a "
+	    "whole number, got '-1'"},
+	{SERVICE "    ports: [080]\n", "f:6:13: an entry of ports must be "
+	    "without leading zeros, got '080'"},
+	{SERVICE "    table_size: 99999999999999999999\n", "f:6:17: table_size "
+	    "is far too large: '99999999999999999999'"},
+	{SERVICE "    oversize: refused\n", "f:6:15: oversize must be one of: "
+	    "fragment, refuse; got 'refused'"},
+	{SERVICE "    backends: [{adress: 10.0.0.1}]\n", "f:6:17: an entry of "
+	    "backends has no key 'adress'; did you mean 'address'?"},
+	{SERVICE "    backends: [{weight: 1}]\n", "f:6:16: an entry of "
+	    "backends needs the key 'address'"},
+	{SERVICE "    backends: [{address: 10.0.0.1, state: Draining}]\n",
+	    "f:6:43: state must be one of: enabled, draining, disabled; got "
+	    "'Draining'"},
+
+	/* IPv6 without quotes. */
+	{HEAD "services: [{name: a, vips: [::1]}]\n", "f:2:29: not valid YAML "
+	    "(did not find expected node content); put an IPv6 address in "
+	    "quotes, such as \"2001:db8::1\""},
+	{HEAD "services: [{name: a, vips: [2001:db8::, 192.0.2.1]}]\n",
+	    "f:2:38: not valid YAML (found unexpected ':'); put an IPv6 "
+	    "address in quotes, such as \"2001:db8::1\""},
+	{HEAD "services: [{name: a, vips: [2001:db8:: ]}]\n", "f:2:29: an "
+	    "entry of vips must be one value; put an IPv6 address in quotes, "
+	    "such as \"2001:db8::1\""},
+
+	/* Values by themselves. */
+	{HEAD "node: {name: a b}\n", "f:2:14: node.name must be 1 to 63 "
+	    "letters, digits, '.', '_' or '-', got 'a b'"},
+	{HEAD "node: {run_dir: run}\n", "f:2:17: run_dir must begin with '/', "
+	    "got 'run'"},
+	{HEAD "node: {user: 'a:b'}\n", "f:2:14: user must be 1 to 63 letters, "
+	    "digits, '.', '_' or '-', got 'a:b'"},
+	{HEAD "balancer: {interfaces: [{name: abcdefghijklmnop}]}\n",
+	    "f:2:32: an interface name has 1 to 15 characters and no '/', ':' "
+	    "or space, got 'abcdefghijklmnop'"},
+	{HEAD "balancer: {interfaces: [{name: ../x}]}\n",
+	    "f:2:32: an interface name has 1 to 15 characters and no '/', ':' "
+	    "or space, got '../x'"},
+	{HEAD "balancer: {interfaces: [{name: a}, {name: b}, {name: a}]}\n",
+	    "f:2:54: interface a is listed twice"},
+	{HEAD "balancer: {encap_source: [eth0]}\n", "f:2:27: encap_source must "
+	    "be an address or a prefix such as 10.1.0.0/24, got 'eth0'"},
+	{HEAD "balancer: {encap_source: [10.0.0.0/33]}\n", "f:2:27: "
+	    "encap_source must be an address or a prefix such as 10.1.0.0/24, "
+	    "got '10.0.0.0/33'"},
+	{HEAD "balancer: {encap_source: [10.0.0.0/]}\n", "f:2:27: encap_source "
+	    "must be an address or a prefix such as 10.1.0.0/24, got "
+	    "'10.0.0.0/'"},
+	{HEAD "balancer: {encap_source: ['::/64']}\n", "f:2:27: encap_source "
+	    "must be an address or a prefix such as 10.1.0.0/24, got '::/64'"},
+	{HEAD "balancer: {encap_source: [10.0.0.0/7]}\n", "f:2:27: IPv4 "
+	    "encapsulation source: prefix length must be 8..32, got 7"},
+	{HEAD "balancer: {encap_source: [10.0.0.1/24]}\n", "f:2:27: IPv4 "
+	    "encapsulation source: bits are set after the first 24; give the "
+	    "prefix itself, or one address"},
+	{HEAD "balancer: {encap_source: [10.0.0.1, 10.0.0.2]}\n", "f:2:37: "
+	    "encap_source has two IPv4 entries; give at most one of each IP "
+	    "version"},
+	{"cluster: {seed: 00}\n", "f:1:17: seed must be 32 hexadecimal digits, "
+	    "the same on all nodes and secret; `openssl rand -hex 16` makes "
+	    "one"},
+	{"cluster: {seed: 000102030405060708090a0b0c0d0e0g}\n", "f:1:17: seed "
+	    "must be 32 hexadecimal digits, the same on all nodes and secret; "
+	    "`openssl rand -hex 16` makes one"},
+	{"cluster: {seed: " SEED "0}\n", "f:1:17: seed must be 32 hexadecimal "
+	    "digits, the same on all nodes and secret; `openssl rand -hex 16` "
+	    "makes one"},
+	{HEAD "services: [{name: a/b, vips: [192.0.2.1], protocol: tcp}]\n",
+	    "f:2:19: name must be 1 to 63 letters, digits, '.', '_' or '-', "
+	    "got 'a/b'"},
+	{HEAD "services: [{name: a, vips: [web], protocol: tcp}]\n",
+	    "f:2:29: a VIP must be an IPv4 or IPv6 address, got 'web'"},
+	{HEAD "services: [{name: a, vips: [192.0.2.1, 224.0.0.1], "
+	    "protocol: tcp}]\n", "f:2:40: a VIP must be a unicast address, not "
+	    "of loopback or link scope, got '224.0.0.1'"},
+	{SERVICE "    ports: [80, 0]\n", "f:6:17: a port must be 1..65535, got "
+	    "0; for every port leave 'ports' out"},
+	{SERVICE "    ports: [65536]\n", "f:6:13: a port must be 1..65535, got "
+	    "65536; for every port leave 'ports' out"},
+	{SERVICE "    table_size: 128\n", "f:6:17: table_size must be a power "
+	    "of two, 256..1048576, got 128"},
+	{SERVICE "    table_size: 2097152\n", "f:6:17: table_size must be a "
+	    "power of two, 256..1048576, got 2097152"},
+	{SERVICE "    table_size: 65537\n", "f:6:17: table_size must be a "
+	    "power of two, 256..1048576, got 65537"},
+	{SERVICE "    backends: [{address: 10.0.0.1/32}]\n", "f:6:26: address "
+	    "must be an IPv4 or IPv6 address, got '10.0.0.1/32'"},
+	{SERVICE "    backends: [{address: 127.0.0.1}]\n", "f:6:26: address "
+	    "must be a unicast address, not of loopback or link scope, got "
+	    "'127.0.0.1'"},
+	{SERVICE "    backends: [{address: '0::1'}]\n", "f:6:26: address must "
+	    "be a unicast address, not of loopback or link scope, got '0::1'"},
+	{SERVICE "    backends: [{address: 'fe80::1'}]\n", "f:6:26: address "
+	    "must be a unicast address, not of loopback or link scope, got "
+	    "'fe80::1'"},
+	{SERVICE "    backends:\n    - address: 10.0.0.1\n      weight: 0\n",
+	    "f:8:15: weight must be 1..65535, got 0; to take nothing new: "
+	    "state: draining"},
+	{SERVICE "    backends: [{address: 10.0.0.1, weight: 65536}]\n",
+	    "f:6:44: weight must be 1..65535, got 65536"},
+
+	/* What does not fit together. */
+	{SERVICE "  - {name: web, vips: [192.0.2.81], protocol: tcp}\n",
+	    "f:6:12: a service web is there already, in line 3"},
+	{SERVICE "  - {name: b, vips: [192.0.2.81, 192.0.2.80], protocol: tcp}"
+	    "\n", "f:6:34: VIP 192.0.2.80, tcp, every port is service web's "
+	    "already, in line 3; each VIP, protocol and port can be in one "
+	    "service"},
+	{SERVICE "    ports: [80, 443]\n  - {name: b, vips: [192.0.2.80], "
+	    "protocol: tcp, ports: [1, 443]}\n", "f:7:22: VIP 192.0.2.80, "
+	    "tcp, port 443 is service web's already, in line 3; each VIP, "
+	    "protocol and port can be in one service"},
+	{SERVICE "    ports: [80, 443, 80]\n", "f:6:22: port 80 is listed "
+	    "twice"},
+	{HEAD "services: [{name: a, vips: [192.0.2.1, 192.0.2.1], protocol: "
+	    "udp, ports: [1, 2]}]\n", "f:2:40: VIP 192.0.2.1 is listed twice"},
+	{SERVICE "    backends:\n    - address: 10.0.0.1\n    - address: "
+	    "10.0.0.2\n    - address: 10.0.0.1\n", "f:9:16: backend 10.0.0.1 "
+	    "is listed twice; the first is in line 7"},
+	{SERVICE "    backends: [{address: 192.0.2.80}]\n", "f:6:26: "
+	    "192.0.2.80 is a VIP of service web as well; a backend needs an "
+	    "address of its own to be reached at"},
+	{"balancer: {encap_source: [10.8.0.0/13]}\n" SERVICE "    backends: "
+	    "[{address: 10.16.0.1}, {address: 10.15.0.1}]\n", "f:7:38: backend "
+	    "10.15.0.1 is among the addresses of balancer.encap_source, which "
+	    "must be nobody else's"},
+	{"balancer: {encap_source: [192.0.2.80]}\n" SERVICE, "f:5:12: VIP "
+	    "192.0.2.80 is among the addresses of balancer.encap_source, which "
+	    "must be nobody else's"},
+};
+/* clang-format on */
+
+START_TEST(bad)
+{
+	struct errmsg why = {""};
+
+	ck_assert_ptr_null(parse(bad_rows[_i].text, &why));
+	ck_assert_str_eq(why.text, bad_rows[_i].error);
+	ck_assert_msg(parse(bad_rows[_i].text, NULL) == NULL, "no errmsg");
+}
+END_TEST
+
+#define NODE "node: {name: lb1, run_dir: /run/x, user: nobody}\n"
+#define NODE_PRINTED \
+	"node:\n" \
+	"  name: \"lb1\"\n" \
+	"  run_dir: \"/run/x\"\n" \
+	"  user: \"nobody\"\n"
+#define SEED_PRINTED "cluster:\n  seed: \"" SEED "\"\n"
+
+/* clang-format off */
+static const struct {
+	const char *text, *printed;
+} good_rows[] = {
+	{NODE HEAD, NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	    "services: []\n"},
+	{HEAD NODE "services: []\nbalancer: {interfaces: []}\n", NODE_PRINTED
+	    "balancer:\n  interfaces: []\n" SEED_PRINTED "services: []\n"},
+	{"\xef\xbb\xbf%YAML 1.1\n---\n" NODE HEAD "...\n", NODE_PRINTED
+	    "balancer:\n  interfaces: []\n" SEED_PRINTED "services: []\n"},
+	{NODE "cluster: {seed: 00112233445566778899AABBCCDDEEFF}\n"
+	    "balancer:\n"
+	    "  encap_source: ['FD00:0::/64', 198.18.0.0/16]\n"
+	    "  interfaces: [{name: eth0}, {driver: pcap, name: eth0.5}]\n",
+	    NODE_PRINTED
+	    "balancer:\n"
+	    "  interfaces:\n"
+	    "    - {name: \"eth0\", driver: auto}\n"
+	    "    - {name: \"eth0.5\", driver: pcap}\n"
+	    "  encap_source: [\"198.18.0.0/16\", \"fd00::/64\"]\n"
+	    "cluster:\n  seed: \"00112233445566778899aabbccddeeff\"\n"
+	    "services: []\n"},
+	{NODE HEAD
+	    "services:\n"
+	    "- {name: 'yes', vips: [192.0.2.1], protocol: udp}\n"
+	    "- name: web\n"
+	    "  vips: [2001:DB8::1, 192.0.2.1]\n"
+	    "  protocol: tcp\n"
+	    "  ports: [1, 65535]\n"
+	    "  table_size: 1048576\n"
+	    "  oversize: refuse\n"
+	    "  backends:\n"
+	    "  - address: 2001:db8:0::2\n"
+	    "  - {address: 10.0.0.1, weight: 65535, state: draining}\n"
+	    "  - {state: disabled, address: 10.0.0.2, weight: 1}\n"
+	    "- {name: any, vips: [192.0.2.1], protocol: tcp, table_size: 256,\n"
+	    "   oversize: fragment, backends: [{address: 10.0.0.1}]}\n",
+	    NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	    "services:\n"
+	    "  - name: \"yes\"\n"
+	    "    vips: [\"192.0.2.1\"]\n"
+	    "    protocol: udp\n"
+	    "    table_size: 65536\n"
+	    "    oversize: fragment\n"
+	    "    backends: []\n"
+	    "  - name: \"web\"\n"
+	    "    vips: [\"2001:db8::1\", \"192.0.2.1\"]\n"
+	    "    protocol: tcp\n"
+	    "    ports: [1, 65535]\n"
+	    "    table_size: 1048576\n"
+	    "    oversize: refuse\n"
+	    "    backends:\n"
+	    "      - {address: \"2001:db8::2\", weight: 1, state: enabled}\n"
+	    "      - {address: \"10.0.0.1\", weight: 65535, state: draining}\n"
+	    "      - {address: \"10.0.0.2\", weight: 1, state: disabled}\n"
+	    "  - name: \"any\"\n"
+	    "    vips: [\"192.0.2.1\"]\n"
+	    "    protocol: tcp\n"
+	    "    table_size: 256\n"
+	    "    oversize: fragment\n"
+	    "    backends:\n"
+	    "      - {address: \"10.0.0.1\", weight: 1, state: enabled}\n"},
+};
+/* clang-format on */
+
+/* Prints, reads that again, and checks that what follows from it is valid. */
+static char *
+print_twice(const struct conf *c)
+{
+	char *first = conf_print(c), *second;
+	struct errmsg why = {""};
+	struct conf *again = parse(first, &why);
+	struct forwarding *f;
+
+	ck_assert_msg(again != NULL, "%s\n%s", why.text, first);
+	second = conf_print(again);
+	ck_assert_str_eq(first, second);
+	f = view_forwarding(again, NULL, 1);
+	ck_assert_msg(forwarding_check(f, &why) == 0, "%s", why.text);
+	forwarding_free(f);
+	free(second);
+	conf_free(again);
+	return first;
+}
+
+START_TEST(good)
+{
+	struct errmsg why = {""};
+	struct conf *c = parse(good_rows[_i].text, &why);
+	char *printed;
+
+	ck_assert_msg(c != NULL, "%s", why.text);
+	printed = print_twice(c);
+	ck_assert_str_eq(printed, good_rows[_i].printed);
+	free(printed);
+	conf_free(c);
+}
+END_TEST
+
+START_TEST(defaults_of_the_machine)
+{
+	char host[256] = "";
+	struct conf *c = parse(HEAD, NULL);
+
+	ck_assert_ptr_nonnull(c);
+	gethostname(host, sizeof(host) - 1);
+	ck_assert_str_eq(c->node_name, host);
+	ck_assert_str_eq(c->run_dir, RUNDIR);
+	ck_assert_str_eq(c->path, "f");
+	ck_assert(addr_is_none(&c->source4.addr));
+	ck_assert(addr_is_none(&c->source6.addr));
+	free(print_twice(c));
+	conf_free(c);
+}
+END_TEST
+
+/* Cut anywhere, a file gives an error with its place, or (where a whole line is
+ * missing) a smaller configuration; never half a value. */
+START_TEST(cut_at_every_byte)
+{
+	const char *text = good_rows[ROWS(good_rows) - 1].text;
+	size_t len = strlen(text);
+
+	for (size_t cut = 0; cut < len; cut++) {
+		struct errmsg why = {""};
+		struct conf *c = conf_parse("f", text, cut, &why);
+
+		if (c == NULL)
+			ck_assert_msg(strncmp(why.text, "f:", 2) == 0 &&
+				isdigit((unsigned char)why.text[2]),
+			    "%zu: %s", cut, why.text);
+		else
+			free(print_twice(c));
+		conf_free(c);
+	}
+}
+END_TEST
+
+START_TEST(sample_is_valid)
+{
+	struct errmsg why = {""};
+	struct conf *c = conf_load(SRCDIR "/deploy/guideway.yaml", &why);
+
+	ck_assert_msg(c != NULL, "%s", why.text);
+	ck_assert_uint_eq(c->n_services, 2);
+	ck_assert_uint_eq(c->n_interfaces, 1);
+	free(print_twice(c));
+	conf_free(c);
+}
+END_TEST
+
+/* n copies of `unit` with the place of %zu filled, between head and tail. */
+static char *
+repeat(const char *head, const char *unit, size_t n, const char *tail)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	fputs(head, out);
+	for (size_t i = 0; i < n; i++) {
+		/* Two bytes of an address count to 65,535. */
+		for (const char *p = unit; *p != '\0'; p++)
+			if (*p == '%')
+				fprintf(out, "%zu.%zu", i / 256, i % 256);
+			else if (*p == '#')
+				fprintf(out, "%zu", i);
+			else
+				fputc(*p, out);
+	}
+	fputs(tail, out);
+	fclose(out);
+	return text;
+}
+
+#define BIG_TABLE "    table_size: 65536\n    backends:\n"
+
+/* clang-format off */
+static const struct {
+	const char *head, *unit;
+	size_t most;
+	const char *tail;
+	const char *error; /* for one more */
+} count_rows[] = {
+	{SERVICE BIG_TABLE, "    - {address: 10.0.%}\n", 32000, "",
+	    "f:8:5: backends has 32001 entries; at most 32000 are possible"},
+	{SERVICE "    table_size: 256\n    backends:\n",
+	    "    - {address: 10.0.%}\n", 256, "",
+	    "f:6:17: table_size 256 is less than the 257 backends"},
+	{HEAD "services:\n",
+	    "- {name: s#, vips: [10.0.%], protocol: tcp}\n", 1024, "",
+	    "f:3:1: services has 1025 entries; at most 1024 are possible"},
+	{HEAD "balancer:\n  interfaces:\n", "  - {name: eth#}\n", 64, "",
+	    "f:4:3: interfaces has 65 entries; at most 64 are possible"},
+	{HEAD "services:\n- {name: a, protocol: tcp, ports: [1, 2], vips: [",
+	    "10.0.%, ", 2048, "]}\n", "f:3:49: 4098 endpoints (each VIP with "
+	    "each port) up to here; at most 4096 are possible in all"},
+	{"node: {run_dir: /", "x", 92, "}\n" HEAD,
+	    "f:1:17: run_dir must be at most 93 characters, as it is part of "
+	    "the names of sockets; it has 94"},
+	{"node: {name: ", "x", 63, "}\n" HEAD,
+	    "f:1:14: node.name must be 1 to 63 letters, digits, '.', '_' or "
+	    "'-', got 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'"},
+};
+/* clang-format on */
+
+START_TEST(at_the_limit_and_over)
+{
+	for (size_t more = 0; more < 2; more++) {
+		struct errmsg why = {""};
+		char *text = repeat(count_rows[_i].head, count_rows[_i].unit,
+		    count_rows[_i].most + more, count_rows[_i].tail);
+		struct conf *c = parse(text, &why);
+
+		if (more == 0)
+			ck_assert_msg(c != NULL, "%s", why.text);
+		else
+			ck_assert_str_eq(why.text, count_rows[_i].error);
+		if (c != NULL)
+			free(print_twice(c));
+		conf_free(c);
+		free(text);
+	}
+}
+END_TEST
+
+START_TEST(different_backends_in_all)
+{
+	struct errmsg why = {""};
+	char *many = repeat(SERVICE BIG_TABLE, "    - {address: 10.0.%}\n",
+	    32000,
+	    "  - name: b\n    vips: [192.0.2.81]\n    protocol: tcp\n"
+	    "    backends: [{address: 10.0.0.0}, {address: 10.9.9.9}]\n");
+
+	ck_assert_ptr_null(parse(many, &why));
+	ck_assert_str_eq(why.text,
+	    "f:3:3: 32001 different backends; at most "
+	    "32000 are possible");
+	free(many);
+}
+END_TEST
+
+START_TEST(files_that_cannot_be_read)
+{
+	struct errmsg why = {""};
+
+	ck_assert_ptr_null(conf_load("/nonexistent/guideway.yaml", &why));
+	ck_assert_str_eq(why.text,
+	    "/nonexistent/guideway.yaml: No such file or "
+	    "directory");
+	ck_assert_ptr_null(conf_load("/", &why));
+	ck_assert_str_eq(why.text, "/: Is a directory");
+	ck_assert_ptr_null(conf_load("/dev/null", &why));
+	ck_assert_str_eq(why.text, "/dev/null:1:1: nothing is configured");
+	ck_assert_ptr_null(conf_load("/dev/zero", &why));
+	ck_assert_str_eq(why.text,
+	    "/dev/zero: 8388609 bytes; at most 8388608 "
+	    "are read");
+}
+END_TEST
+
+START_TEST(names)
+{
+	ck_assert_str_eq(intent_name(INTENT_ENABLED), "enabled");
+	ck_assert_str_eq(intent_name(INTENT_DRAINING), "draining");
+	ck_assert_str_eq(intent_name(INTENT_DISABLED), "disabled");
+	ck_assert_str_eq(conf_driver_name(CONF_DRIVER_AUTO), "auto");
+	ck_assert_str_eq(conf_driver_name(CONF_DRIVER_PCAP), "pcap");
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+	Suite *s = suite_create("conf");
+	TCase *tc = tcase_create("conf");
+
+	tcase_set_timeout(tc, 30);
+	tcase_add_loop_test(tc, bad, 0, ROWS(bad_rows));
+	tcase_add_loop_test(tc, good, 0, ROWS(good_rows));
+	tcase_add_test(tc, defaults_of_the_machine);
+	tcase_add_test(tc, cut_at_every_byte);
+	tcase_add_test(tc, sample_is_valid);
+	tcase_add_loop_test(tc, at_the_limit_and_over, 0, ROWS(count_rows));
+	tcase_add_test(tc, different_backends_in_all);
+	tcase_add_test(tc, files_that_cannot_be_read);
+	tcase_add_test(tc, names);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+UNIT_MAIN(make_suite)
