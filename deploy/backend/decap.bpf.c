@@ -104,6 +104,15 @@ addr_from4(struct decap_addr *addr, __be32 v4)
 	__builtin_memcpy(addr->bytes + 12, &v4, 4);
 }
 
+/* Such an address never comes from an honest sender, and would be taken for
+ * the IPv4 address in it. */
+static __always_inline bool
+addr_is_mapped(const struct in6_addr *addr)
+{
+	return addr->s6_addr32[0] == 0 && addr->s6_addr32[1] == 0 &&
+	    addr->s6_addr32[2] == bpf_htonl(0xffff);
+}
+
 /* The offset of the IP header behind Ethernet and VLAN tags; 0: cut. */
 static __always_inline __u32
 parse_l2(void *data, void *end, __be16 *proto)
@@ -129,7 +138,8 @@ parse_l2(void *data, void *end, __be16 *proto)
 	return off;
 }
 
-/* Both: is this an outer header with GRE behind it? */
+/* Both: is this an outer header with GRE behind it? A length that the frame
+ * does not have becomes 0, which check_gre refuses. */
 static __always_inline bool
 parse_outer4(struct packet *p)
 {
@@ -144,7 +154,8 @@ parse_outer4(struct packet *p)
 	if (header < sizeof(*ip))
 		return false;
 	p->gre = p->l3 + header;
-	p->payload = total > header ? total - header : 0;
+	if (total > header && total <= (__u64)(p->end - (void *)ip))
+		p->payload = total - header;
 	p->ecn = ip->tos & ECN_MASK;
 	p->fragment = (ip->frag_off & bpf_htons(FRAGMENT_BITS)) != 0;
 	addr_from4(&p->source.addr, ip->saddr);
@@ -155,15 +166,19 @@ static __always_inline bool
 parse_outer6(struct packet *p)
 {
 	struct ipv6hdr *ip = p->data + p->l3;
+	__u32 payload;
 
 	if ((void *)(ip + 1) > p->end || ip->version != 6 ||
 	    ip->nexthdr != IPPROTO_GRE)
 		return false;
 	p->gre = p->l3 + sizeof(*ip);
-	p->payload = bpf_ntohs(ip->payload_len);
+	payload = bpf_ntohs(ip->payload_len);
+	if (payload <= (__u64)(p->end - (void *)(ip + 1)))
+		p->payload = payload;
 	p->ecn = ip->flow_lbl[0] >> 4 & ECN_MASK;
 	p->fragment = false; /* then the next header would not be GRE */
-	__builtin_memcpy(&p->source.addr, &ip->saddr, 16);
+	if (!addr_is_mapped(&ip->saddr))
+		__builtin_memcpy(&p->source.addr, &ip->saddr, 16);
 	return true;
 }
 
@@ -222,7 +237,8 @@ accept6(void *inner, void *end, __u32 room, __u8 outer_ecn)
 	if (sizeof(*ip) + bpf_ntohs(ip->payload_len) > room)
 		return DECAP_MALFORMED;
 	__builtin_memcpy(&dst, &ip->daddr, sizeof(dst));
-	if (bpf_map_lookup_elem(&vips, &dst) == NULL)
+	if (addr_is_mapped(&ip->daddr) ||
+	    bpf_map_lookup_elem(&vips, &dst) == NULL)
 		return DECAP_NOT_VIP;
 	ecn = ecn_merge(ip->flow_lbl[0] >> 4 & ECN_MASK, outer_ecn);
 	if (ecn == -1)

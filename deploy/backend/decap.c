@@ -127,6 +127,34 @@ decap_program_fd(const struct decap *decap)
 	return bpf_program__fd(decap->skel->progs.guideway_decap);
 }
 
+static int
+read_counters(int fd, uint64_t out[DECAP_COUNTER_COUNT])
+{
+	int n_cpus = libbpf_num_possible_cpus(), cpu;
+	uint64_t *values;
+	uint32_t i;
+
+	memset(out, 0, DECAP_COUNTER_COUNT * sizeof(*out));
+	if (n_cpus < 1 ||
+	    (values = calloc((size_t)n_cpus, sizeof(*values))) == NULL)
+		return -1;
+	for (i = 0; i < DECAP_COUNTER_COUNT; i++) {
+		if (bpf_map_lookup_elem(fd, &i, values) != 0)
+			break;
+		for (cpu = 0; cpu < n_cpus; cpu++)
+			out[i] += values[cpu];
+	}
+	free(values);
+	return i == DECAP_COUNTER_COUNT ? 0 : -1;
+}
+
+int
+decap_counters(
+    const struct decap *decap, uint64_t counters[DECAP_COUNTER_COUNT])
+{
+	return read_counters(bpf_map__fd(decap->skel->maps.counters), counters);
+}
+
 static uint32_t
 mode_flags(enum decap_mode mode)
 {
@@ -343,27 +371,6 @@ decap_detach(const char *dev, struct errmsg *why)
 		result = -1;
 	attached_close(&found);
 	return result;
-}
-
-static int
-read_counters(int fd, uint64_t out[DECAP_COUNTER_COUNT])
-{
-	int n_cpus = libbpf_num_possible_cpus(), cpu;
-	uint64_t *values;
-	uint32_t i;
-
-	memset(out, 0, DECAP_COUNTER_COUNT * sizeof(*out));
-	if (n_cpus < 1 ||
-	    (values = calloc((size_t)n_cpus, sizeof(*values))) == NULL)
-		return -1;
-	for (i = 0; i < DECAP_COUNTER_COUNT; i++) {
-		if (bpf_map_lookup_elem(fd, &i, values) != 0)
-			break;
-		for (cpu = 0; cpu < n_cpus; cpu++)
-			out[i] += values[cpu];
-	}
-	free(values);
-	return i == DECAP_COUNTER_COUNT ? 0 : -1;
 }
 
 int

@@ -46,6 +46,10 @@ struct decap *decap_load(const struct decap_config *, struct errmsg *why);
 void decap_free(struct decap *); /* an attachment stays */
 int decap_program_fd(const struct decap *);
 
+/* Of all CPUs together. 0, or -1 with errno. */
+int decap_counters(
+    const struct decap *, uint64_t counters[DECAP_COUNTER_COUNT]);
+
 /* In place of our former program, whose counters go on. *got says which mode
  * it became. -1 with `why`: all is as before. */
 int decap_attach(struct decap *, const char *dev, enum decap_mode want,

@@ -4,6 +4,8 @@
 
 #include "deploy/backend/decap.h"
 
+#include <errno.h>
+
 #define NO_XDP "this build has no XDP; configure --with-xdp says what it needs"
 
 struct decap *
@@ -21,6 +23,14 @@ decap_free(struct decap *decap)
 int
 decap_program_fd(const struct decap *decap)
 {
+	return -1;
+}
+
+int
+decap_counters(
+    const struct decap *decap, uint64_t counters[DECAP_COUNTER_COUNT])
+{
+	errno = ENOSYS;
 	return -1;
 }
 
