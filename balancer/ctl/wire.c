@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "balancer/ctl/wire.h"
+
+#include <event2/buffer.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/budget.h"
+#include "common/fields.h"
+#include "common/frame.h"
+#include "proto/balancer.pb-c.h"
+
+typedef Guideway__Balancer__Request MsgRequest;
+typedef Guideway__Balancer__Reply MsgReply;
+
+static int
+read_body(const MsgRequest *m, struct wire_request *request, struct errmsg *why)
+{
+	switch (m->body_case) {
+	case GUIDEWAY__BALANCER__REQUEST__BODY_INSTALL:
+		request->kind = WIRE_INSTALL;
+		request->install = forwarding_from_message(m->install, why);
+		return request->install == NULL ? -1 : 0;
+	case GUIDEWAY__BALANCER__REQUEST__BODY_TRACE:
+		request->kind = WIRE_TRACE;
+		return trace_query_from_message(&request->trace, m->trace, why);
+	case GUIDEWAY__BALANCER__REQUEST__BODY_STATUS:
+		request->kind = WIRE_STATUS;
+		request->read_back = m->status->read_back;
+		return 0;
+	default:
+		return errmsg_set(why, "a request for nothing that we know");
+	}
+}
+
+int
+wire_unpack_request(const uint8_t *data, size_t len,
+    struct wire_request *request, struct errmsg *why)
+{
+	struct budget budget;
+	MsgRequest *m;
+	int r;
+
+	memset(request, 0, sizeof(*request));
+	budget_init(&budget, len);
+	m = guideway__balancer__request__unpack(&budget.allocator, len, data);
+	if (m == NULL)
+		return errmsg_set(why, "not a request (%zu bytes)", len);
+	request->id = m->id;
+	r = read_body(m, request, why);
+	guideway__balancer__request__free_unpacked(m, &budget.allocator);
+	return r;
+}
+
+void
+wire_request_clear(struct wire_request *request)
+{
+	forwarding_free(request->install);
+	request->install = NULL;
+}
+
+static int
+put_reply(struct evbuffer *out, const MsgReply *reply)
+{
+	size_t len = guideway__balancer__reply__get_packed_size(reply);
+	uint8_t *data = malloc(len + 1);
+	int r;
+
+	if (data == NULL)
+		return -1;
+	guideway__balancer__reply__pack(reply, data);
+	r = frame_put(out, data, len);
+	free(data);
+	return r;
+}
+
+int
+wire_put_installed(struct evbuffer *out, uint64_t id, uint64_t generation,
+    const struct report_digest *tables, size_t n)
+{
+	MsgReply reply = GUIDEWAY__BALANCER__REPLY__INIT;
+	Guideway__Balancer__Installed m = GUIDEWAY__BALANCER__INSTALLED__INIT;
+	struct arena *arena = arena_new();
+	int r = -1;
+
+	if (arena == NULL)
+		return -1;
+	reply.id = id;
+	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_INSTALLED;
+	reply.installed = &m;
+	m.generation = generation;
+	m.n_tables = n;
+	m.tables = field_messages(
+	    arena, n, &guideway__balancer__table_digest__descriptor);
+	if (m.tables == NULL)
+		goto done;
+	for (size_t i = 0; i < n; i++) {
+		m.tables[i]->service = field_of_text(tables[i].service);
+		m.tables[i]->digest = field_of_bytes(
+		    tables[i].digest, REPORT_DIGEST_LEN);
+	}
+	r = put_reply(out, &reply);
+done:
+	arena_free(arena);
+	return r;
+}
+
+int
+wire_put_refused(struct evbuffer *out, uint64_t id, const char *why)
+{
+	MsgReply reply = GUIDEWAY__BALANCER__REPLY__INIT;
+	Guideway__Balancer__Refused m = GUIDEWAY__BALANCER__REFUSED__INIT;
+
+	reply.id = id;
+	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_REFUSED;
+	reply.refused = &m;
+	m.why = field_of_text(why);
+	return put_reply(out, &reply);
+}
+
+int
+wire_put_trace(
+    struct evbuffer *out, uint64_t id, const struct trace_answer *answer)
+{
+	MsgReply reply = GUIDEWAY__BALANCER__REPLY__INIT;
+	struct arena *arena = arena_new();
+	int r = -1;
+
+	if (arena == NULL)
+		return -1;
+	reply.id = id;
+	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_TRACE;
+	reply.trace = trace_answer_to_message(arena, answer);
+	if (reply.trace != NULL)
+		r = put_reply(out, &reply);
+	arena_free(arena);
+	return r;
+}
+
+int
+wire_put_status(
+    struct evbuffer *out, uint64_t id, const struct balancer_status *status)
+{
+	MsgReply reply = GUIDEWAY__BALANCER__REPLY__INIT;
+	struct arena *arena = arena_new();
+	int r = -1;
+
+	if (arena == NULL)
+		return -1;
+	reply.id = id;
+	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_STATUS;
+	reply.status = balancer_status_to_message(arena, status);
+	if (reply.status != NULL)
+		r = put_reply(out, &reply);
+	arena_free(arena);
+	return r;
+}

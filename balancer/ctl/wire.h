@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests off the balancer's socket and the replies to them: the only place
+ * of the balancer that knows protobuf (proto/balancer.proto). */
+#ifndef BALANCER_CTL_WIRE_H
+#define BALANCER_CTL_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/balancer_report.h"
+#include "common/errmsg.h"
+#include "common/forwarding.h"
+
+struct evbuffer;
+
+enum wire_kind {
+	WIRE_INSTALL,
+	WIRE_TRACE,
+	WIRE_STATUS,
+};
+
+struct wire_request {
+	uint64_t id;
+	enum wire_kind kind;
+	struct forwarding *install; /* owned, until somebody takes it */
+	struct trace_query trace;
+	bool read_back; /* of a status request */
+};
+
+/* 0, or -1 with `why`; the id is set then too where it could be read, else 0.
+ * wire_request_clear frees what has not been taken; it copes with a request
+ * that failed. */
+int wire_unpack_request(
+    const uint8_t *data, size_t len, struct wire_request *, struct errmsg *why);
+void wire_request_clear(struct wire_request *);
+
+/* Append one framed reply. 0, or -1 when out of memory or too long for a frame,
+ * with nothing appended. */
+int wire_put_installed(struct evbuffer *, uint64_t id, uint64_t generation,
+    const struct report_digest *tables, size_t n);
+int wire_put_refused(struct evbuffer *, uint64_t id, const char *why);
+int wire_put_trace(struct evbuffer *, uint64_t id, const struct trace_answer *);
+int wire_put_status(
+    struct evbuffer *, uint64_t id, const struct balancer_status *);
+
+#endif

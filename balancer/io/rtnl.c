@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "balancer/io/rtnl.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/* The kernel fills at most this much of one read (NLMSG_GOODSIZE, and 32 KiB
+ * for dumps). */
+#define READ_LEN 32768
+
+/* Room for a burst, e.g. a routing daemon that starts. */
+#define EVENTS_BUFFER_LEN (4 << 20)
+#define READS_PER_CALL    64
+
+struct rtnl {
+	struct mnl_socket *ask, *events;
+	uint32_t seq;
+	/* Aligned as messages are. Two, since a notice may lead to a question
+	 * before the rest of its read has been looked at. */
+	uint32_t answer[READ_LEN / sizeof(uint32_t)];
+	uint32_t notices[READ_LEN / sizeof(uint32_t)];
+};
+
+static const int groups[] = {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR,
+    RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+    RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP};
+
+static struct mnl_socket *
+open_socket(struct errmsg *why)
+{
+	struct mnl_socket *s = mnl_socket_open2(
+	    NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (s == NULL) {
+		errmsg_sys(why, "netlink");
+		return NULL;
+	}
+	if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) == -1) {
+		errmsg_sys(why, "netlink: bind");
+		mnl_socket_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+static int
+subscribe(struct mnl_socket *s, struct errmsg *why)
+{
+	int len = EVENTS_BUFFER_LEN, fd = mnl_socket_get_fd(s);
+
+	/* FORCE goes over the system's limit, and needs CAP_NET_ADMIN; a
+	 * smaller buffer only means reading all again more often. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &len, sizeof(len)) == -1)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &len, sizeof(len));
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		int group = groups[i];
+		if (mnl_socket_setsockopt(
+			s, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == -1)
+			return errmsg_sys(why, "netlink: group %d", group);
+	}
+	return 0;
+}
+
+struct rtnl *
+rtnl_new(struct errmsg *why)
+{
+	struct rtnl *r = calloc(1, sizeof(*r));
+
+	if (r == NULL) {
+		errmsg_sys(why, "netlink");
+		return NULL;
+	}
+	if ((r->ask = open_socket(why)) == NULL ||
+	    (r->events = open_socket(why)) == NULL ||
+	    subscribe(r->events, why) == -1) {
+		rtnl_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void
+rtnl_free(struct rtnl *r)
+{
+	if (r == NULL)
+		return;
+	if (r->ask != NULL)
+		mnl_socket_close(r->ask);
+	if (r->events != NULL)
+		mnl_socket_close(r->events);
+	free(r);
+}
+
+uint32_t
+rtnl_seq(struct rtnl *r)
+{
+	if (++r->seq == 0) /* 0 marks notices */
+		++r->seq;
+	return r->seq;
+}
+
+/* What the kernel answered, in place of a message. 1: this was the end. */
+static int
+end_of_answer(const struct nlmsghdr *nlh)
+{
+	const struct nlmsgerr *err;
+
+	if (nlh->nlmsg_type == NLMSG_DONE)
+		return 1;
+	if (nlh->nlmsg_type != NLMSG_ERROR)
+		return 0;
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*err)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	err = mnl_nlmsg_get_payload(nlh);
+	if (err->error == 0)
+		return 1;
+	errno = -err->error;
+	return -1;
+}
+
+/* One read of an answer: 1 it is complete, 0 there is more, -1 with errno. */
+static int
+take_answer(
+    struct rtnl *r, uint32_t seq, size_t len, rtnl_message each, void *ctx)
+{
+	const struct nlmsghdr *nlh = (const void *)r->answer;
+	int left = (int)len, end;
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if (nlh->nlmsg_seq != seq)
+			continue; /* of a question we gave up on */
+		if ((end = end_of_answer(nlh)) != 0)
+			return end;
+		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR) {
+			errno = EINTR;
+			return -1;
+		}
+		each(ctx, nlh);
+		if (!(nlh->nlmsg_flags & NLM_F_MULTI))
+			return 1;
+	}
+	return 0;
+}
+
+int
+rtnl_ask(struct rtnl *r, const struct nlmsghdr *request, rtnl_message each,
+    void *ctx)
+{
+	ssize_t n;
+	int end;
+
+	if (mnl_socket_sendto(r->ask, request, request->nlmsg_len) == -1)
+		return -1;
+	do {
+		n = mnl_socket_recvfrom(r->ask, r->answer, sizeof(r->answer));
+		if (n == -1)
+			return -1;
+		end = take_answer(r, request->nlmsg_seq, (size_t)n, each, ctx);
+	} while (end == 0);
+	return end == 1 ? 0 : -1;
+}
+
+int
+rtnl_fd(const struct rtnl *r)
+{
+	return mnl_socket_get_fd(r->events);
+}
+
+int
+rtnl_notices(struct rtnl *r, rtnl_message each, void *ctx)
+{
+	const struct nlmsghdr *nlh;
+	int left;
+	ssize_t n;
+
+	for (int reads = 0; reads < READS_PER_CALL; reads++) {
+		n = mnl_socket_recvfrom(
+		    r->events, r->notices, sizeof(r->notices));
+		if (n == -1 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (n == -1)
+			return -1;
+		left = (int)n;
+		nlh = (const void *)r->notices;
+		for (; mnl_nlmsg_ok(nlh, left);
+		     nlh = mnl_nlmsg_next(nlh, &left))
+			each(ctx, nlh);
+	}
+	return 0;
+}

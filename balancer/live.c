@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "balancer/live.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "balancer/ctl/server.h"
+#include "balancer/io/nexthop.h"
+#include "balancer/io/ports.h"
+#include "balancer/io/tx.h"
+#include "balancer/privilege.h"
+#include "balancer/report.h"
+#include "balancer/serving.h"
+#include "common/arena.h"
+#include "common/log.h"
+#include "common/mono.h"
+#include "common/notify.h"
+#include "common/unix_socket.h"
+
+#define N_SIGNALS 4
+
+struct live {
+	struct event_base *base;
+	struct serving serving;
+	struct driver_env env;
+	struct nexthop *nexthop;
+	struct ports *ports;
+	struct server *server;
+	struct event *signals[N_SIGNALS];
+	struct mono started;
+	char socket_path[108];
+	bool listens;
+};
+
+/* Next hops ------------------------------------------------------------ */
+
+static void
+on_next_hop(void *ctx, size_t position, const struct fib_next_hop *hop)
+{
+	struct live *live = ctx;
+
+	fib_set_next_hop(live->serving.fib, position, hop);
+}
+
+static void
+on_links(void *ctx)
+{
+	struct live *live = ctx;
+
+	if (live->ports != NULL)
+		ports_check(live->ports);
+}
+
+/* Before a new state is switched in: all its backends have the next hops that
+ * are known. */
+static int
+prepare(void *ctx, struct fib *fib, struct errmsg *why)
+{
+	struct live *live = ctx;
+	const struct forwarding *f = fib_state(fib);
+
+	if (nexthop_set(live->nexthop, f->backends, f->n_backends, why) == -1)
+		return -1;
+	for (size_t i = 0; i < f->n_backends; i++)
+		fib_set_next_hop(fib, i, nexthop_get(live->nexthop, i));
+	return 0;
+}
+
+/* The kernel answers for such a VIP itself, with a reset. */
+static void
+warn_of_local_vips(struct live *live, const struct forwarding *f)
+{
+	const struct forwarding_service *s;
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < f->n_services; i++) {
+		s = &f->services[i];
+		for (size_t e = 0; e < s->n_endpoints; e++) {
+			if (nexthop_is_local(
+				live->nexthop, &s->endpoints[e].vip))
+				log_warnx("serving",
+				    "service %s: VIP %s is an address of this "
+				    "node, whose kernel answers it as well: "
+				    "remove it from the interface",
+				    s->name,
+				    addr_format(&s->endpoints[e].vip, text));
+		}
+	}
+}
+
+/* Requests ------------------------------------------------------------- */
+
+static int
+install(struct live *live, struct wire_request *request, struct evbuffer *out)
+{
+	struct forwarding *state = request->install;
+	struct balancer_status status = {0};
+	struct arena *arena;
+	struct errmsg why;
+	int r = -1;
+
+	request->install = NULL;
+	if (serving_install(&live->serving, state, prepare, live, &why) == -1) {
+		log_warnx("serving", "state refused: %s", why.text);
+		return wire_put_refused(out, request->id, why.text);
+	}
+	ports_set_state(live->ports, state);
+	log_info("serving", "state %llu: %zu services, %zu backends",
+	    (unsigned long long)state->generation, state->n_services,
+	    state->n_backends);
+	warn_of_local_vips(live, state);
+	if ((arena = arena_new()) != NULL &&
+	    report_fill(arena, &status, &live->serving, true) == 0)
+		r = wire_put_installed(out, request->id, status.generation,
+		    status.tables, status.n_tables);
+	arena_free(arena);
+	return r;
+}
+
+static void
+fill_hop(const struct live *live, size_t position, bool *has_mac,
+    uint8_t mac[REPORT_MAC_LEN], const char **interface)
+{
+	const struct fib_next_hop *hop = nexthop_get(live->nexthop, position);
+	const struct netlink_link *link;
+
+	*has_mac = hop->resolved;
+	*interface = "";
+	if (!hop->resolved)
+		return;
+	memcpy(mac, hop->mac, REPORT_MAC_LEN);
+	if ((link = nexthop_link(live->nexthop, hop->ifindex)) != NULL)
+		*interface = link->name;
+}
+
+static int
+trace(struct live *live, struct wire_request *request, struct evbuffer *out)
+{
+	const struct forwarding *f = serving_state(&live->serving);
+	const struct trace_query *q = &request->trace;
+	struct trace_answer answer = {.service = "", .interface = ""};
+	struct forward_trace t;
+
+	forward_trace(live->serving.fib, &q->source, &q->destination,
+	    q->protocol, q->source_port, q->destination_port, &t);
+	answer.reason = reason_name(t.reason);
+	if (reason_verdict(t.reason) == VERDICT_FORWARD) {
+		answer.forwarded = true;
+		answer.service = f->services[t.service].name;
+		answer.slot = t.slot;
+		answer.backend = f->backends[t.backend];
+		fill_hop(live, t.backend, &answer.has_mac, answer.mac,
+		    &answer.interface);
+	}
+	return wire_put_trace(out, request->id, &answer);
+}
+
+static int
+fill_status(struct live *live, struct arena *arena, struct balancer_status *st,
+    bool read_back)
+{
+	if (report_fill(arena, st, &live->serving, read_back) == -1 ||
+	    ports_report(
+		live->ports, arena, &st->interfaces, &st->n_interfaces) == -1)
+		return -1;
+	st->pid = (uint64_t)getpid();
+	st->uptime_s = (uint64_t)((mono_now().us - live->started.us) / 1000000);
+	for (size_t i = 0; i < st->n_backends; i++) {
+		struct report_backend *b = &st->backends[i];
+		fill_hop(live, i, &b->has_mac, b->mac, &b->interface);
+		b->resolved = b->has_mac;
+	}
+	return 0;
+}
+
+static int
+status(struct live *live, struct wire_request *request, struct evbuffer *out)
+{
+	struct balancer_status st = {0};
+	struct arena *arena = arena_new();
+	int r = -1;
+
+	if (arena != NULL &&
+	    fill_status(live, arena, &st, request->read_back) == 0)
+		r = wire_put_status(out, request->id, &st);
+	arena_free(arena);
+	return r;
+}
+
+static int
+answer(void *ctx, struct wire_request *request, struct evbuffer *out)
+{
+	switch (request->kind) {
+	case WIRE_INSTALL:
+		return install(ctx, request, out);
+	case WIRE_TRACE:
+		return trace(ctx, request, out);
+	case WIRE_STATUS:
+		return status(ctx, request, out);
+	}
+	return -1;
+}
+
+/* Signals -------------------------------------------------------------- */
+
+static void
+dump(struct live *live)
+{
+	struct balancer_status st = {0};
+	struct arena *arena = arena_new();
+	char *text = NULL, *line, *rest;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (arena != NULL && f != NULL &&
+	    fill_status(live, arena, &st, false) == 0)
+		report_print(f, &st);
+	if (f != NULL)
+		fclose(f);
+	for (rest = text; (line = strsep(&rest, "\n")) != NULL;) {
+		if (line[0] != '\0')
+			log_info("counters", "%s", line);
+	}
+	free(text);
+	arena_free(arena);
+}
+
+static void
+on_signal(evutil_socket_t number, short what, void *ctx)
+{
+	struct live *live = ctx;
+
+	switch (number) {
+	case SIGHUP:
+		log_info("main",
+		    "SIGHUP: services come from the agent, which reads them "
+		    "again on its own SIGHUP; interfaces, user and run_dir "
+		    "take a restart");
+		break;
+	case SIGUSR1:
+		dump(live);
+		break;
+	default:
+		log_info("main", "ending: %s", strsignal((int)number));
+		event_base_loopexit(live->base, NULL);
+	}
+}
+
+static int
+add_signals(struct live *live)
+{
+	static const int numbers[N_SIGNALS] = {
+	    SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+	for (int i = 0; i < N_SIGNALS; i++) {
+		live->signals[i] = evsignal_new(
+		    live->base, numbers[i], on_signal, live);
+		if (live->signals[i] == NULL ||
+		    event_add(live->signals[i], NULL) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Life ----------------------------------------------------------------- */
+
+static int
+listen_on(struct live *live, const char *run_dir, struct errmsg *why)
+{
+	int fd, n;
+
+	n = snprintf(live->socket_path, sizeof(live->socket_path),
+	    "%s/balancer.sock", run_dir);
+	if (n < 0 || (size_t)n >= sizeof(live->socket_path))
+		return errmsg_set(why,
+		    "%s/balancer.sock: too long for a socket; set a shorter "
+		    "run_dir",
+		    run_dir);
+	if ((fd = unix_listen(live->socket_path, why)) == -1)
+		return -1;
+	live->listens = true;
+	live->server = server_new(live->base, fd, answer, live, why);
+	return live->server == NULL ? -1 : 0;
+}
+
+static int
+start_core(struct live *live, struct errmsg *why)
+{
+	uint8_t key[16];
+
+	if (getrandom(key, sizeof(key), 0) != sizeof(key))
+		return errmsg_sys(why, "random numbers");
+	if (serving_init(&live->serving, key, why) == -1)
+		return -1;
+	live->serving.forwarder.fix_checksums = true;
+	return 0;
+}
+
+static int
+start(struct live *live, const struct conf *conf, struct errmsg *why)
+{
+	const struct nexthop_handler handler = {on_next_hop, on_links, live};
+
+	if (conf->n_interfaces == 0)
+		return errmsg_set(why,
+		    "%s: no interfaces: name those that packets for VIPs come "
+		    "in through under balancer.interfaces",
+		    conf->path);
+	if (privilege_check(why) == -1 || start_core(live, why) == -1)
+		return -1;
+	if ((live->base = event_base_new()) == NULL || add_signals(live) == -1)
+		return errmsg_set(why, "event loop: cannot be made");
+	/* Before anything that a living balancer would notice. */
+	if (listen_on(live, conf->run_dir, why) == -1)
+		return -1;
+	live->env.base = live->base;
+	live->env.forwarder = &live->serving.forwarder;
+	if ((live->env.tx = tx_new(why)) == NULL ||
+	    (live->nexthop = nexthop_new(live->base, &handler, why)) == NULL)
+		return -1;
+	live->ports = ports_new(&live->env, live->nexthop, conf->interfaces,
+	    conf->n_interfaces, why);
+	if (live->ports == NULL)
+		return -1;
+	ports_check(live->ports);
+	return privilege_drop(conf->user, why);
+}
+
+static void
+stop(struct live *live)
+{
+	server_free(live->server);
+	/* May be denied to the user we have become: then the next start
+	 * replaces it. */
+	if (live->listens)
+		(void)unlink(live->socket_path);
+	ports_free(live->ports);
+	nexthop_free(live->nexthop);
+	tx_free(live->env.tx);
+	for (int i = 0; i < N_SIGNALS; i++) {
+		if (live->signals[i] != NULL)
+			event_free(live->signals[i]);
+	}
+	if (live->base != NULL)
+		event_base_free(live->base);
+	serving_clear(&live->serving);
+}
+
+int
+live_run(const struct conf *conf, struct errmsg *why)
+{
+	struct live *live = calloc(1, sizeof(*live));
+	int r;
+
+	if (live == NULL)
+		return errmsg_sys(why, "balancer");
+	signal(SIGPIPE, SIG_IGN);
+	live->started = mono_now();
+	if ((r = start(live, conf, why)) == 0) {
+		log_info(
+		    "main", "%s serves %s", PACKAGE_STRING, live->socket_path);
+		notify("READY=1");
+		event_base_dispatch(live->base);
+		notify("STOPPING=1");
+	}
+	stop(live);
+	free(live);
+	return r;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The forwarding state that is served, and everything laid out for it. There
+ * always is one: before the first install it is empty, and all packets pass.
+ *
+ * A new state is made ready aside; when anything fails the old one serves on,
+ * untouched. The switch is between two batches of packets, since both happen in
+ * the one thread there is. */
+#ifndef BALANCER_SERVING_H
+#define BALANCER_SERVING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "balancer/core/counters.h"
+#include "balancer/core/fib.h"
+#include "balancer/core/forward.h"
+#include "common/errmsg.h"
+#include "common/forwarding.h"
+
+struct serving {
+	struct fib *fib;
+	struct counters *counters;
+	struct forwarder forwarder; /* points at both */
+};
+
+/* The last step before the switch: next hops for the new fib. 0, or -1 with
+ * `why`: no switch. */
+typedef int (*serving_prepare)(void *ctx, struct fib *, struct errmsg *why);
+
+/* `frag_key` keys the table of fragments. 0, or -1 with `why` and nothing to
+ * clear. */
+int serving_init(
+    struct serving *, const uint8_t frag_key[16], struct errmsg *why);
+void serving_clear(struct serving *);
+
+/* Serves `state` (taken over, on failure too) from now on; what is counted is
+ * carried over. prepare may be NULL. 0, or -1 with `why`. */
+int serving_install(struct serving *, struct forwarding *state, serving_prepare,
+    void *ctx, struct errmsg *why);
+
+const struct forwarding *serving_state(const struct serving *);
+
+#endif
