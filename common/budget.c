@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define BUDGET_FACTOR 8
+#define BUDGET_FACTOR 24
 #define BUDGET_BASE   (64u << 10)
 
 /* What is freed is not given back: the budget bounds the work as well. */
