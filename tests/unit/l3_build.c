@@ -80,13 +80,13 @@ l3_upper(const uint8_t *l3, uint8_t *protocol)
 	*protocol = l3[6];
 	while (*protocol == 0 || *protocol == 43 || *protocol == 44 ||
 	    *protocol == 60) {
-		bool later = *protocol == 44 && (get16(l3 + at + 2) & ~7u) != 0;
-		size_t len = *protocol == 44 ? 8 : (l3[at + 1] + 1u) * 8;
+		uint8_t next = l3[at];
 
-		*protocol = l3[at];
-		at += len;
-		if (later)
-			break; /* its data may be the middle of anything */
+		/* What a fragment has is not an upper layer, or not whole */
+		if (*protocol == 44 && (get16(l3 + at + 2) & ~6u) != 0)
+			return at + 8;
+		at += *protocol == 44 ? 8 : (l3[at + 1] + 1u) * 8;
+		*protocol = next;
 	}
 	return at;
 }

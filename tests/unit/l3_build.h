@@ -58,7 +58,8 @@ void l3_repair(uint8_t *l3, size_t len);
  * only the IP header is looked at.) */
 bool l3_sound(const uint8_t *l3, size_t len);
 
-/* Offset and protocol of the upper layer of a well-formed packet. */
+/* Offset and protocol of the upper layer of a well-formed packet; 44 for a
+ * fragment of IPv6. */
 size_t l3_upper(const uint8_t *l3, uint8_t *protocol);
 
 /* A copy of len bytes with nothing behind it, so that ASan sees a read beyond
