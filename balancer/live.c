@@ -157,6 +157,7 @@ trace(struct live *live, struct wire_request *request, struct evbuffer *out)
 		answer.service = f->services[t.service].name;
 		answer.slot = t.slot;
 		answer.backend = f->backends[t.backend];
+		answer.encap_source = t.source;
 		fill_hop(live, t.backend, &answer.has_mac, answer.mac,
 		    &answer.interface);
 	}

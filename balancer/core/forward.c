@@ -106,6 +106,18 @@ forward_batch(struct forwarder *fw, const struct frame *frames, size_t n,
 		    fw->frags, now_us);
 }
 
+static struct addr
+outer_source(const struct backend_fwd *b, uint64_t hash)
+{
+	uint32_t words[4];
+	struct addr source;
+
+	memcpy(words, b->source, sizeof(words));
+	words[3] = encap_source(b, hash);
+	memcpy(source.bytes, words, sizeof(source.bytes));
+	return source;
+}
+
 void
 forward_trace(const struct fib *fib, const struct addr *source,
     const struct addr *destination, uint8_t protocol, uint16_t source_port,
@@ -133,4 +145,7 @@ forward_trace(const struct fib *fib, const struct addr *source,
 	trace->slot = route.slot - tables->services[route.service].first_slot;
 	trace->reason = lookup_backend(tables, &route);
 	trace->backend = route.backend;
+	if (trace->reason == REASON_FORWARD)
+		trace->source = outer_source(
+		    &tables->backends[route.backend], route.hash);
 }

@@ -17,6 +17,7 @@
 
 #include "balancer/core/bucket.h"
 #include "balancer/core/reason.h"
+#include "common/addr.h"
 
 struct fib;
 struct counters;
@@ -62,12 +63,12 @@ void forward_batch(struct forwarder *, const struct frame *frames, size_t n,
 
 /* What forward_batch would do with the first packet of this flow, by the same
  * lookup; nothing is counted. Ports in host byte order. */
-struct addr;
 struct forward_trace {
 	enum reason reason;
 	uint32_t service; /* position; valid where the reason is FORWARD ... */
 	uint32_t slot;
 	uint32_t backend; /* ... position */
+	struct addr source; /* ... of the outer packet */
 };
 void forward_trace(const struct fib *, const struct addr *source,
     const struct addr *destination, uint8_t protocol, uint16_t source_port,

@@ -45,7 +45,9 @@ struct hop {
 
 LIST_HEAD(bucket, neigh);
 
+/* Not worth a warning. */
 static const char not_asked[] = "not asked for yet";
+static const char being_asked[] = "its neighbour is being looked for";
 
 struct nexthop {
 	struct nexthop_handler handler;
@@ -297,8 +299,12 @@ combine(
 		return "the link of its route is down";
 	if (!link->ethernet)
 		return "its route leaves through a link that is not Ethernet";
-	if (hop->neigh == NULL || !netlink_neigh_usable(&hop->neigh->n))
-		return "its neighbour does not answer";
+	if (hop->neigh == NULL)
+		return "no memory for its neighbour";
+	if (!netlink_neigh_usable(&hop->neigh->n))
+		return hop->neigh->n.state == NUD_FAILED
+		    ? "its neighbour does not answer"
+		    : being_asked;
 	next->resolved = true;
 	next->ifindex = hop->route.oif;
 	next->mtu = link->mtu;
@@ -317,7 +323,7 @@ say(struct nexthop *nh, const struct hop *hop, const char *was)
 	uint32_t swallowed;
 	const struct netlink_link *link;
 
-	if (was == hop->problem)
+	if (was == hop->problem || hop->problem == being_asked)
 		return;
 	if (!log_limited(&nh->log, mono_now().us, &swallowed))
 		return;
