@@ -36,12 +36,9 @@ derive_keys(struct hash_keys *keys, const uint8_t seed[FORWARDING_SEED_LEN])
 		keys->tuple[i] = (uint32_t)both;
 		keys->tuple[i + 1] = (uint32_t)(both >> 32);
 	}
-	for (size_t i = 0; i < 4; i += 2) {
-		both = derive_key(seed, next++);
-		keys->vip[i] = (uint32_t)both;
-		keys->vip[i + 1] = (uint32_t)(both >> 32);
-	}
-	keys->endpoint = derive_key(seed, next);
+	keys->vip[0] = derive_key(seed, next++) | 1;
+	keys->vip[1] = derive_key(seed, next++) | 1;
+	keys->endpoint = derive_key(seed, next) | 1;
 }
 
 /* The number of this VIP, a new one if it has none; -1: no place within

@@ -17,14 +17,13 @@ forward_flow(const struct passage *by, struct transit *t)
 
 	if (UNLIKELY(reason != REASON_FORWARD))
 		return reason;
-	return forward_send(
-	    by, t, t->frame->data + t->packet.ip, t->packet.ip_len);
+	return forward_send(by, t, t->frame->data + t->ip, t->ip_len);
 }
 
 static enum reason
 forward_one(const struct passage *by, struct transit *t)
 {
-	switch ((enum packet_kind)t->packet.kind) {
+	switch ((enum packet_kind)t->kind) {
 	case PACKET_FLOW:
 		return forward_flow(by, t);
 	case PACKET_FIRST_FRAGMENT:
@@ -37,44 +36,30 @@ forward_one(const struct passage *by, struct transit *t)
 	return REASON_DROP_MALFORMED;
 }
 
-static inline bool
-is_forwarded(enum reason reason)
-{
-	return LIKELY(reason == REASON_FORWARD) ||
-	    reason_verdict(reason) == VERDICT_FORWARD;
-}
-
-void
-forward_count(struct counters *c, const struct route *route, enum reason reason,
-    uint32_t len)
-{
-	uint32_t service = route->service, backend = route->backend;
-
-	c->reasons[reason]++;
-	if (service == TABLES_NONE)
-		return;
-	c->service_reasons[service][reason]++;
-	if (!is_forwarded(reason))
-		return;
-	c->services[service].packets++;
-	c->services[service].bytes += len;
-	c->backends[backend].packets++;
-	c->backends[backend].bytes += len;
-}
-
 /* First stage: what it is and which slot, which is fetched meanwhile. */
-static void
+static inline void
 classify(const struct passage *by, const struct frame *frame, struct transit *t)
 {
+	struct packet p;
+	struct route route;
+
 	t->frame = frame;
-	t->reason = path_classify(by->tables, frame->data,
-	    frame->data + frame->len, &t->packet, &t->route);
-	if (LIKELY(t->reason == REASON_FORWARD))
-		__builtin_prefetch(&by->tables->slots[t->route.slot]);
-	/* Headers that seem broken because the capture ends in them. */
-	else if (t->reason == REASON_DROP_MALFORMED &&
-	    frame->len < frame->wire_len)
-		t->reason = REASON_DROP_CAPTURE_CUT;
+	t->reason = path_classify(
+	    by->tables, frame->data, frame->data + frame->len, &p, &route);
+	t->route = route;
+	if (UNLIKELY(t->reason != REASON_FORWARD)) {
+		/* Headers that seem broken: the capture ends in them. */
+		if (t->reason == REASON_DROP_MALFORMED &&
+		    frame->len < frame->wire_len)
+			t->reason = REASON_DROP_CAPTURE_CUT;
+		return;
+	}
+	t->ip = p.ip;
+	t->ip_len = p.ip_len;
+	t->traffic_class = p.traffic_class;
+	t->kind = p.kind;
+	t->is6 = p.is6;
+	__builtin_prefetch(&by->tables->slots[route.slot]);
 }
 
 void
@@ -89,7 +74,7 @@ forward_batch(struct forwarder *fw, const struct frame *frames, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		if (i + PREFETCH_AHEAD < n)
 			__builtin_prefetch(frames[i + PREFETCH_AHEAD].data);
-		transits[i].input = i;
+		transits[i].input = (uint32_t)i;
 		classify(&by, &frames[i], &transits[i]);
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -98,8 +83,7 @@ forward_batch(struct forwarder *fw, const struct frame *frames, size_t n,
 		reasons[i] = LIKELY(t->reason == REASON_FORWARD)
 		    ? forward_one(&by, t)
 		    : t->reason;
-		forward_count(
-		    fw->counters, &t->route, reasons[i], t->packet.ip_len);
+		forward_count(fw->counters, &t->route, reasons[i], t->ip_len);
 	}
 	if (fw->frags != NULL)
 		fw->counters->reasons[REASON_DROP_FRAGMENT] += frag_table_lost(
@@ -124,7 +108,7 @@ forward_trace(const struct fib *fib, const struct addr *source,
     uint16_t destination_port, struct forward_trace *trace)
 {
 	const struct tables *tables = &fib->tables;
-	struct packet p = {.protocol = protocol};
+	struct packet p = {.protocol = protocol, .is6 = !addr_is4(destination)};
 	struct route route = {0};
 
 	memcpy(p.source, source->bytes, sizeof(p.source));

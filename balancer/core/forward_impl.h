@@ -12,13 +12,16 @@
 #include "balancer/core/forward.h"
 #include "balancer/core/path.h"
 
-/* A packet on its way through, between the two stages of a batch. */
+/* A packet on its way through: what the second stage of a batch has to know
+ * of it. The few that need more are parsed again (forward_slow.c). */
 struct transit {
 	const struct frame *frame;
-	struct packet packet;
 	struct route route;
+	uint32_t ip, ip_len; /* as in struct packet */
+	uint8_t traffic_class, kind;
+	bool is6;
 	enum reason reason; /* of the first stage */
-	size_t input;       /* the frame's position in the batch */
+	uint32_t input;     /* the frame's position in the batch */
 };
 
 /* What one batch has in common. */
@@ -32,7 +35,7 @@ struct passage {
 static inline uint32_t
 forward_link_len(const struct backend_fwd *b, const struct transit *t)
 {
-	return b->flags & BACKEND_REFLECT ? t->packet.ip : ETHERNET_LEN;
+	return b->flags & BACKEND_REFLECT ? t->ip : ETHERNET_LEN;
 }
 
 /* Where the client's packet of up to len bytes is to be put, in a frame with
@@ -55,8 +58,7 @@ forward_end(const struct passage *by, const struct transit *t,
 	uint8_t *outer = inner - b->overhead;
 	bool reflect = (b->flags & BACKEND_REFLECT) != 0;
 
-	encap_outer(outer, b, t->route.hash, t->packet.traffic_class,
-	    t->packet.is6, len);
+	encap_outer(outer, b, t->route.hash, t->traffic_class, t->is6, len);
 	if (reflect)
 		encap_link_reflect(
 		    outer - link_len, t->frame->data, link_len, b->ethertype);
@@ -104,7 +106,23 @@ enum reason forward_later_fragment(const struct passage *, struct transit *);
 enum reason forward_icmp(const struct passage *, struct transit *);
 
 /* Counts a packet of len bytes from its IP header on. */
-void forward_count(
-    struct counters *, const struct route *, enum reason, uint32_t len);
+static inline void
+forward_count(struct counters *c, const struct route *route, enum reason reason,
+    uint32_t len)
+{
+	uint32_t service = route->service, backend = route->backend;
+
+	c->reasons[reason]++;
+	if (service == TABLES_NONE)
+		return;
+	c->service_reasons[service][reason]++;
+	if (UNLIKELY(reason != REASON_FORWARD) &&
+	    reason_verdict(reason) != VERDICT_FORWARD)
+		return;
+	c->services[service].packets++;
+	c->services[service].bytes += len;
+	c->backends[backend].packets++;
+	c->backends[backend].bytes += len;
+}
 
 #endif

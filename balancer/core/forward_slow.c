@@ -55,17 +55,17 @@ reason_of_oversize(enum oversize_result result)
 static uint8_t *
 reply_begin(const struct passage *by, const struct transit *t, uint32_t len)
 {
-	return by->sink->reserve(by->sink, t->packet.ip + len) + t->packet.ip;
+	return by->sink->reserve(by->sink, t->ip + len) + t->ip;
 }
 
 static void
 reply_end(const struct passage *by, const struct transit *t, uint8_t *l3,
     uint32_t len)
 {
-	uint32_t link_len = t->packet.ip;
+	uint32_t link_len = t->ip;
 
 	encap_link_reflect(l3 - link_len, t->frame->data, link_len,
-	    t->packet.is6 ? BE16(ETHERTYPE_IPV6) : BE16(ETHERTYPE_IPV4));
+	    t->is6 ? BE16(ETHERTYPE_IPV6) : BE16(ETHERTYPE_IPV4));
 	by->sink->commit(by->sink, link_len + len, t->frame->ifindex, t->input);
 }
 
@@ -112,8 +112,7 @@ forward_oversize(const struct passage *by, const struct transit *t,
 	struct oversize pieces;
 	enum oversize_result result;
 
-	if (len > link && t->packet.kind == PACKET_FLOW &&
-	    t->packet.protocol == PROTOCOL_TCP) {
+	if (len > link && t->kind == PACKET_FLOW) {
 		result = oversize_segment_init(
 		    &pieces, l3, len, fit < link ? fit : link);
 		if (result == OVERSIZE_OK)
@@ -126,9 +125,25 @@ forward_oversize(const struct passage *by, const struct transit *t,
 		forward_copy(by, t, b, l3, len);
 		return REASON_FORWARD;
 	}
-	if (!t->packet.dont_fragment)
+	if (!t->is6 && (load16(l3 + 6) & BE16(PARSE_DONT_FRAGMENT)) == 0)
 		return fragment(by, t, b, l3, len, fit);
 	return refuse_too_big(by, t, l3, len, fit);
+}
+
+/* All of a packet that the first stage has accepted. */
+static void
+parse_again(const struct transit *t, struct packet *p)
+{
+	const uint8_t *data = t->frame->data, *end = data + t->frame->len;
+
+	be16 ethertype;
+
+	parse_link(data, end, p, &ethertype);
+	if (t->is6)
+		parse_ipv6_addresses(data, end, p);
+	else
+		parse_ipv4_addresses(data, end, p);
+	parse_transport(data, end, p);
 }
 
 static struct frag_key
@@ -155,14 +170,9 @@ release(const struct passage *by, const struct transit *first,
 	frame.ifindex = held->ifindex;
 	frame.mtu = held->mtu;
 	t.frame = &frame;
-	t.packet.kind = PACKET_LATER_FRAGMENT;
-	if (!t.packet.is6) {
-		t.packet.traffic_class = held->l3[1];
-		t.packet.dont_fragment = (held->l3[6] & 0x40) != 0;
-	} else {
-		t.packet.traffic_class =
-		    (uint8_t)(FROM_BE16(load16(held->l3)) >> 4);
-	}
+	t.kind = PACKET_LATER_FRAGMENT;
+	t.traffic_class = t.is6 ? (uint8_t)(FROM_BE16(load16(held->l3)) >> 4)
+				: held->l3[1];
 	reason = forward_send(by, &t, held->l3, held->len);
 	if (reason == REASON_FORWARD)
 		reason = REASON_FORWARD_FRAGMENT;
@@ -172,18 +182,21 @@ release(const struct passage *by, const struct transit *first,
 enum reason
 forward_first_fragment(const struct passage *by, struct transit *t)
 {
-	const struct packet *p = &t->packet;
+	const uint8_t *l3 = t->frame->data + t->ip;
 	struct frag_table *frags = by->fw->frags;
-	struct frag_key key = frag_key(p);
+	struct packet p;
+	struct frag_key key;
 	struct frag_held held;
 	enum reason reason;
 
 	reason = lookup_backend(by->tables, &t->route);
 	if (reason != REASON_FORWARD)
 		return reason;
-	reason = forward_send(by, t, t->frame->data + p->ip, p->ip_len);
+	reason = forward_send(by, t, l3, t->ip_len);
 	if (frags == NULL)
 		return reason;
+	parse_again(t, &p);
+	key = frag_key(&p);
 	frag_table_learn(frags, &key,
 	    (struct frag_choice){t->route.service, t->route.backend},
 	    by->fw->fib->state->generation, by->now_us);
@@ -196,8 +209,8 @@ static enum reason
 hold(const struct passage *by, const struct transit *t,
     const struct frag_key *key)
 {
-	struct frag_held held = {t->frame->data + t->packet.ip,
-	    t->packet.ip_len, t->frame->ifindex, t->frame->mtu};
+	struct frag_held held = {t->frame->data + t->ip, t->ip_len,
+	    t->frame->ifindex, t->frame->mtu};
 
 	return frag_table_hold(by->fw->frags, key, &held, by->now_us)
 	    ? REASON_HELD_FRAGMENT
@@ -207,14 +220,16 @@ hold(const struct passage *by, const struct transit *t,
 enum reason
 forward_later_fragment(const struct passage *by, struct transit *t)
 {
-	const struct packet *p = &t->packet;
 	const struct forwarding *state = by->fw->fib->state;
-	struct frag_key key = frag_key(p);
+	struct packet p;
+	struct frag_key key;
 	struct frag_choice choice;
 	enum reason reason;
 
 	if (by->fw->frags == NULL)
 		return REASON_DROP_FRAGMENT;
+	parse_again(t, &p);
+	key = frag_key(&p);
 	if (!frag_table_find(
 		by->fw->frags, &key, state->generation, by->now_us, &choice))
 		return hold(by, t, &key);
@@ -227,20 +242,19 @@ forward_later_fragment(const struct passage *by, struct transit *t)
 	if (!(by->tables->backends[choice.backend].flags & BACKEND_READY))
 		return REASON_DROP_NO_NEXT_HOP;
 	t->route.hash = tuple_hash(
-	    by->tables->keys, p->source, p->destination, 0, p->protocol);
-	reason = forward_send(by, t, t->frame->data + p->ip, p->ip_len);
+	    by->tables->keys, p.source, p.destination, 0, 0, p.is6);
+	reason = forward_send(by, t, t->frame->data + t->ip, t->ip_len);
 	return reason == REASON_FORWARD ? REASON_FORWARD_FRAGMENT : reason;
 }
 
 static enum reason
 answer_echo(const struct passage *by, const struct transit *t)
 {
-	const struct packet *p = &t->packet;
-	uint8_t *out = reply_begin(by, t, p->ip_len);
+	uint8_t *out = reply_begin(by, t, t->ip_len);
 	size_t len;
 
 	switch (icmp_echo_reply(
-	    t->frame->data + p->ip, p->ip_len, out, p->ip_len, &len)) {
+	    t->frame->data + t->ip, t->ip_len, out, t->ip_len, &len)) {
 	case ICMP_OK:
 		reply_end(by, t, out, (uint32_t)len);
 		return REASON_REPLY_ECHO;
@@ -259,9 +273,9 @@ answer_echo(const struct passage *by, const struct transit *t)
  * quote a packet from the VIP that it is sent to: from anywhere else, nobody
  * could know of it. */
 static enum reason
-forward_error(const struct passage *by, struct transit *t)
+forward_error(
+    const struct passage *by, struct transit *t, const struct packet *p)
 {
-	const struct packet *p = &t->packet;
 	const uint8_t *data = t->frame->data, *end = data + p->ip + p->ip_len;
 	struct packet quoted;
 	enum reason reason;
@@ -282,14 +296,16 @@ forward_error(const struct passage *by, struct transit *t)
 enum reason
 forward_icmp(const struct passage *by, struct transit *t)
 {
-	uint8_t type = t->frame->data[t->packet.transport];
+	struct packet p;
+	uint8_t type;
 
-	if (type == (t->packet.is6 ? ICMPV6_ECHO : ICMP_ECHO))
+	parse_again(t, &p);
+	type = t->frame->data[p.transport];
+	if (type == (p.is6 ? ICMPV6_ECHO : ICMP_ECHO))
 		return answer_echo(by, t);
-	if (t->packet.is6
-		? type >= ICMPV6_UNREACHABLE && type <= ICMPV6_PARAMETER
-		: type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED ||
+	if (p.is6 ? type >= ICMPV6_UNREACHABLE && type <= ICMPV6_PARAMETER
+		  : type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED ||
 		    type == ICMP_PARAMETER)
-		return forward_error(by, t);
+		return forward_error(by, t, &p);
 	return REASON_PASS_ICMP;
 }

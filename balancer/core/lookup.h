@@ -94,7 +94,7 @@ lookup_slot(const struct tables *t, const struct packet *p, struct route *route)
 	if (service->flags & SERVICE_NO_BACKEND)
 		return REASON_DROP_NO_BACKEND;
 	route->hash = tuple_hash(
-	    t->keys, p->source, p->destination, p->ports, p->protocol);
+	    t->keys, p->source, p->destination, p->ports, p->protocol, p->is6);
 	route->slot = service->first_slot +
 	    (uint32_t)(route->hash >> (service->shift & 63));
 	return REASON_FORWARD;

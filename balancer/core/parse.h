@@ -2,10 +2,10 @@
 /* Reading a frame: Ethernet with up to two VLAN tags, IPv4 with options, IPv6
  * with extension headers, TCP and UDP ports, fragment fields.
  *
- * In two steps, with the VIP lookup between them: parse_network reads just as
- * much as is needed to know the destination, and finds fault with nothing;
- * parse_transport is strict, and is only asked about packets for a VIP.
- * Every function returns REASON_FORWARD when it found nothing against the
+ * In two steps, with the VIP lookup between them: parse_link and the addresses
+ * are just what is needed to know whom a packet is for, and find fault with
+ * nothing; parse_transport is strict, and is only asked about packets for a
+ * VIP. Every function returns REASON_FORWARD when it found nothing against the
  * packet. Each load stands behind a check against `end` that the BPF verifier
  * understands as well. */
 #ifndef BALANCER_CORE_PARSE_H
@@ -41,6 +41,12 @@ enum {
 	PROTOCOL_DESTINATION = 60,
 };
 
+/* Bits of packet.fragment (RFC 791). */
+#define PARSE_DONT_FRAGMENT  0x4000
+#define PARSE_MORE_FRAGMENTS 0x2000
+#define PARSE_OFFSET         0x1fff /* in units of 8 bytes */
+#define PARSE_IS_FRAGMENT    (PARSE_MORE_FRAGMENTS | PARSE_OFFSET)
+
 /* What a packet for a VIP is. */
 enum packet_kind {
 	PACKET_FLOW,           /* whole, with ports */
@@ -53,12 +59,12 @@ enum packet_kind {
 struct packet {
 	uint32_t source[4], destination[4]; /* IPv4 mapped, as in tables.h */
 	be32 ports;                         /* source port first */
-	be32 fragment_id;                   /* IPv4: 16 bits of it */
-	uint32_t ip;                        /* offset of the IP header */
-	uint32_t transport;                 /* of what follows it */
-	uint32_t ip_len;   /* IP header to the end; padding left out */
-	uint16_t fragment; /* offset in bytes */
-	bool more_fragments, is6, dont_fragment;
+	be32 fragment_id;   /* IPv4: 16 bits; of fragments only */
+	uint32_t ip;        /* offset of the IP header */
+	uint32_t transport; /* of what follows it */
+	uint32_t ip_len;    /* IP header to the end; padding left out */
+	uint16_t fragment;  /* PARSE_...; IPv6's put into the bits of IPv4 */
+	bool is6;
 	uint8_t protocol;
 	uint8_t traffic_class;
 	uint8_t kind; /* enum packet_kind */
@@ -124,35 +130,31 @@ parse_is_mapped(const uint32_t addr[4])
 	return addr[0] == 0 && addr[1] == 0 && addr[2] == BE32(0xffff);
 }
 
-/* Link and addresses: what there must be to know whom a packet is for. */
+/* The addresses in the IP header at data + p->ip: what there must be to know
+ * whom a packet is for. */
 CORE_INLINE enum reason
-parse_network(const uint8_t *data, const uint8_t *end, struct packet *p)
+parse_ipv4_addresses(const uint8_t *data, const uint8_t *end, struct packet *p)
 {
-	const uint8_t *ip;
-	be16 ethertype;
-	enum reason reason;
+	const uint8_t *ip = data + p->ip;
 
-	reason = parse_link(data, end, p, &ethertype);
-	if (reason != REASON_FORWARD)
-		return reason;
-	ip = data + p->ip;
-	if (ethertype == BE16(ETHERTYPE_IPV4)) {
-		if (ip + IPV4_LEN > end)
-			return REASON_PASS_MALFORMED;
-		p->is6 = false;
-		parse_map_ipv4(p->source, load32(ip + 12));
-		parse_map_ipv4(p->destination, load32(ip + 16));
-		return ip[0] >> 4 == 4 ? REASON_FORWARD : REASON_PASS_MALFORMED;
-	}
-	if (ethertype != BE16(ETHERTYPE_IPV6))
-		return REASON_PASS_NOT_IP;
-	if (ip + IPV6_LEN > end)
+	p->is6 = false;
+	if (ip + IPV4_LEN > end || ip[0] >> 4 != 4)
 		return REASON_PASS_MALFORMED;
+	parse_map_ipv4(p->source, load32(ip + 12));
+	parse_map_ipv4(p->destination, load32(ip + 16));
+	return REASON_FORWARD;
+}
+
+CORE_INLINE enum reason
+parse_ipv6_addresses(const uint8_t *data, const uint8_t *end, struct packet *p)
+{
+	const uint8_t *ip = data + p->ip;
+
 	p->is6 = true;
+	if (ip + IPV6_LEN > end || ip[0] >> 4 != 6)
+		return REASON_PASS_MALFORMED;
 	parse_copy_ipv6(p->source, ip + 8);
 	parse_copy_ipv6(p->destination, ip + 24);
-	if (ip[0] >> 4 != 6)
-		return REASON_PASS_MALFORMED;
 	return parse_is_mapped(p->destination) ? REASON_PASS_NOT_VIP
 					       : REASON_FORWARD;
 }
@@ -178,13 +180,12 @@ parse_ipv4_checksum_ok(
 	return sum == 0xffff;
 }
 
-/* The rest of the IPv4 header, at data + p->ip, where parse_network has seen
- * its fixed part. */
+/* The rest of the IPv4 header. */
 CORE_INLINE enum reason
 parse_ipv4(const uint8_t *data, const uint8_t *end, struct packet *p)
 {
 	const uint8_t *ip = data + p->ip;
-	uint32_t header_len, fragment;
+	uint32_t header_len;
 
 	if (ip + IPV4_LEN > end)
 		return REASON_DROP_MALFORMED;
@@ -198,10 +199,7 @@ parse_ipv4(const uint8_t *data, const uint8_t *end, struct packet *p)
 	p->traffic_class = ip[1];
 	p->protocol = ip[9];
 	p->transport = p->ip + header_len;
-	fragment = FROM_BE16(load16(ip + 6));
-	p->dont_fragment = (fragment & 0x4000) != 0;
-	p->more_fragments = (fragment & 0x2000) != 0;
-	p->fragment = (uint16_t)((fragment & 0x1fff) * 8);
+	p->fragment = FROM_BE16(load16(ip + 6));
 	p->fragment_id = load16(ip + 4);
 	return REASON_FORWARD;
 }
@@ -229,8 +227,9 @@ parse_ipv6_extensions(const uint8_t *data, const uint8_t *end, struct packet *p)
 		len = (header[1] + 1u) * 8;
 		if (p->protocol == PROTOCOL_FRAGMENT) {
 			fragment = FROM_BE16(load16(header + 2));
-			p->fragment = fragment & 0xfff8;
-			p->more_fragments = (fragment & 1) != 0;
+			p->fragment = (uint16_t)(PARSE_DONT_FRAGMENT |
+			    (fragment & 1 ? PARSE_MORE_FRAGMENTS : 0) |
+			    fragment >> 3);
 			p->fragment_id = load32(header + 4);
 			len = 8;
 		} else if (p->protocol == PROTOCOL_ROUTING && header[3] != 0) {
@@ -240,7 +239,7 @@ parse_ipv6_extensions(const uint8_t *data, const uint8_t *end, struct packet *p)
 		p->protocol = header[0];
 		at += len;
 		/* What follows in a later fragment is not a header. */
-		if (p->fragment != 0)
+		if ((p->fragment & PARSE_OFFSET) != 0)
 			break;
 	}
 	p->transport = at;
@@ -262,9 +261,8 @@ parse_ipv6(const uint8_t *data, const uint8_t *end, struct packet *p)
 	p->traffic_class = (uint8_t)(FROM_BE16(load16(ip)) >> 4);
 	p->protocol = ip[6];
 	p->transport = p->ip + IPV6_LEN;
-	p->dont_fragment = true; /* RFC 8200: only the source fragments */
-	p->more_fragments = false;
-	p->fragment = 0;
+	/* RFC 8200: only the source fragments. */
+	p->fragment = PARSE_DONT_FRAGMENT;
 	p->fragment_id = 0;
 	reason = parse_ipv6_extensions(data, end, p);
 	if (reason == REASON_FORWARD && p->transport > p->ip + p->ip_len)
@@ -279,36 +277,45 @@ parse_transport_len(const struct packet *p)
 	return p->ip + p->ip_len - p->transport;
 }
 
+/* A packet for a VIP that is neither TCP nor UDP. */
+CORE_INLINE enum reason
+parse_other(struct packet *p)
+{
+	if (p->protocol != (p->is6 ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP)) {
+		/* In IPv6 the first fragment may have options before its
+		 * ports; then the later ones do not show the protocol. */
+		p->kind = PACKET_LATER_FRAGMENT;
+		return p->is6 && p->protocol == PROTOCOL_DESTINATION &&
+			(p->fragment & PARSE_OFFSET) != 0
+		    ? REASON_FORWARD
+		    : REASON_PASS_PROTOCOL;
+	}
+	p->kind = PACKET_ICMP;
+	if ((p->fragment & PARSE_IS_FRAGMENT) != 0)
+		return REASON_PASS_ICMP;
+	return parse_transport_len(p) < ICMP_LEN ? REASON_DROP_MALFORMED
+						 : REASON_FORWARD;
+}
+
 /* Kind and ports of a packet whose IP headers are read. */
 CORE_INLINE enum reason
 parse_ports(const uint8_t *data, const uint8_t *end, struct packet *p)
 {
-	bool tcp = p->protocol == PROTOCOL_TCP;
 	const uint8_t *transport = data + p->transport;
-	uint32_t least;
+	uint32_t least = p->protocol == PROTOCOL_TCP ? TCP_LEN : UDP_LEN;
 
 	p->ports = 0;
-	if (UNLIKELY(p->fragment != 0 && p->protocol != PROTOCOL_ICMP &&
-		p->protocol != PROTOCOL_ICMPV6)) {
-		/* In IPv6 the first may have options before its ports. */
+	p->kind = PACKET_FLOW;
+	if (UNLIKELY(
+		p->protocol != PROTOCOL_TCP && p->protocol != PROTOCOL_UDP))
+		return parse_other(p);
+	if (UNLIKELY((p->fragment & PARSE_IS_FRAGMENT) != 0)) {
 		p->kind = PACKET_LATER_FRAGMENT;
-		return tcp || p->protocol == PROTOCOL_UDP ||
-			(p->is6 && p->protocol == PROTOCOL_DESTINATION)
-		    ? REASON_FORWARD
-		    : REASON_PASS_PROTOCOL;
+		if ((p->fragment & PARSE_OFFSET) != 0)
+			return REASON_FORWARD;
+		p->kind = PACKET_FIRST_FRAGMENT;
+		least = UDP_LEN; /* TCP's header may be cut, not its ports */
 	}
-	if (UNLIKELY(!tcp && p->protocol != PROTOCOL_UDP)) {
-		p->kind = PACKET_ICMP;
-		if (p->protocol != (p->is6 ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP))
-			return REASON_PASS_PROTOCOL;
-		if (p->more_fragments || p->fragment != 0)
-			return REASON_PASS_ICMP;
-		return parse_transport_len(p) < ICMP_LEN ? REASON_DROP_MALFORMED
-							 : REASON_FORWARD;
-	}
-	/* A first fragment may cut the TCP header, but not the ports. */
-	least = !p->more_fragments && tcp ? TCP_LEN : UDP_LEN;
-	p->kind = p->more_fragments ? PACKET_FIRST_FRAGMENT : PACKET_FLOW;
 	if (parse_transport_len(p) < least || transport + 4 > end)
 		return REASON_DROP_MALFORMED;
 	p->ports = load32(transport);
@@ -347,7 +354,7 @@ parse_quote(const uint8_t *data, const uint8_t *end, uint32_t at, bool is6,
 		flipped->transport = at + IPV6_LEN;
 		if (parse_ipv6_extensions(data, end, flipped) !=
 			REASON_FORWARD ||
-		    flipped->fragment != 0)
+		    (flipped->fragment & PARSE_OFFSET) != 0)
 			return false;
 	}
 	transport = data + flipped->transport;

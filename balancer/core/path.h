@@ -11,6 +11,23 @@
 #include "balancer/core/lookup.h"
 #include "balancer/core/parse.h"
 
+/* From the VIP lookup on; inlined once for each IP version. */
+CORE_INLINE enum reason
+path_resolve(const struct tables *t, const uint8_t *data, const uint8_t *end,
+    struct packet *p, struct route *route)
+{
+	enum reason reason;
+
+	route->vip = lookup_vip(t, p->destination);
+	if (UNLIKELY(route->vip == TABLES_NONE))
+		return REASON_PASS_NOT_VIP;
+	reason = parse_transport(data, end, p);
+	if (UNLIKELY(reason != REASON_FORWARD ||
+		p->kind == PACKET_LATER_FRAGMENT || p->kind == PACKET_ICMP))
+		return reason;
+	return lookup_slot(t, p, route);
+}
+
 /* REASON_FORWARD: p->kind says which way to go on; *route has service, hash and
  * slot for PACKET_FLOW and PACKET_FIRST_FRAGMENT, the VIP for all. Any other
  * reason is final, and *route has what was known by then. */
@@ -19,21 +36,27 @@ path_classify(const struct tables *t, const uint8_t *data, const uint8_t *end,
     struct packet *p, struct route *route)
 {
 	enum reason reason;
+	be16 ethertype;
 
 	route->vip = TABLES_NONE;
 	route->service = TABLES_NONE;
 	route->backend = TABLES_NONE;
-	reason = parse_network(data, end, p);
-	if (reason != REASON_FORWARD)
+	reason = parse_link(data, end, p, &ethertype);
+	if (UNLIKELY(reason != REASON_FORWARD))
 		return reason;
-	route->vip = lookup_vip(t, p->destination);
-	if (route->vip == TABLES_NONE)
-		return REASON_PASS_NOT_VIP;
-	reason = parse_transport(data, end, p);
-	if (reason != REASON_FORWARD || p->kind == PACKET_LATER_FRAGMENT ||
-	    p->kind == PACKET_ICMP)
-		return reason;
-	return lookup_slot(t, p, route);
+	if (ethertype == BE16(ETHERTYPE_IPV4)) {
+		reason = parse_ipv4_addresses(data, end, p);
+		return LIKELY(reason == REASON_FORWARD)
+		    ? path_resolve(t, data, end, p, route)
+		    : reason;
+	}
+	if (ethertype == BE16(ETHERTYPE_IPV6)) {
+		reason = parse_ipv6_addresses(data, end, p);
+		return LIKELY(reason == REASON_FORWARD)
+		    ? path_resolve(t, data, end, p, route)
+		    : reason;
+	}
+	return REASON_PASS_NOT_IP;
 }
 
 #endif

@@ -81,12 +81,13 @@ struct backend_fwd {
 _Static_assert(sizeof(struct backend_fwd) == 64, "one cache line");
 
 /* Secrets that keep outsiders from aiming at a slot or at a place in the hash
- * tables; made from the cluster's seed (fib_keys.c), the same on each node. */
+ * tables; made from the cluster's seed (fib_lookup.c), the same on each node.
+ */
 #define TUPLE_WORDS 10
 struct hash_keys {
 	uint32_t tuple[TUPLE_WORDS];
-	uint32_t vip[4];
-	uint64_t endpoint;
+	uint64_t vip[2];   /* odd */
+	uint64_t endpoint; /* odd */
 };
 _Static_assert(sizeof(struct hash_keys) == 64, "one cache line");
 

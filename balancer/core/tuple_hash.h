@@ -30,35 +30,40 @@ hash_finish(uint64_t z)
 }
 
 /* ports: the four bytes as they stand in the packet, source port first. The
- * words are paired so that each product of an IPv4 tuple has two that vary:
- * source address with ports, destination address with protocol. */
+ * words are paired so that each product of an IPv4 tuple has two that vary; its
+ * other words, the same in all of them, are left out. */
 CORE_INLINE uint64_t
 tuple_hash(const struct hash_keys *keys, const uint32_t source[4],
-    const uint32_t destination[4], be32 ports, uint8_t protocol)
+    const uint32_t destination[4], be32 ports, uint8_t protocol, bool is6)
 {
 	const uint32_t *k = keys->tuple;
+	uint64_t sum = nh_pair(source[3], k[6], ports, k[7]) +
+	    nh_pair(destination[3], k[8], LE32(protocol), k[9]);
 
-	return hash_finish(nh_pair(source[0], k[0], destination[0], k[1]) +
-	    nh_pair(source[1], k[2], destination[1], k[3]) +
-	    nh_pair(source[2], k[4], destination[2], k[5]) +
-	    nh_pair(source[3], k[6], ports, k[7]) +
-	    nh_pair(destination[3], k[8], LE32(protocol), k[9]));
+	if (is6)
+		sum += nh_pair(source[0], k[0], destination[0], k[1]) +
+		    nh_pair(source[1], k[2], destination[1], k[3]) +
+		    nh_pair(source[2], k[4], destination[2], k[5]);
+	return hash_finish(sum);
 }
 
+/* For the lookup tables, whose contents the operator chooses, multiplication by
+ * a secret odd number does (Dietzfelbinger et al., J. Algorithms 1997). The
+ * best bits are the topmost; exchanging bytes brings them under any mask. */
 CORE_INLINE uint32_t
 vip_hash(const struct hash_keys *keys, const uint32_t addr[4])
 {
-	return (uint32_t)(hash_finish(nh_pair(addr[0], keys->vip[0], addr[2],
-					  keys->vip[1]) +
-			      nh_pair(addr[1], keys->vip[2], addr[3],
-				  keys->vip[3])) >>
-	    32);
+	uint64_t low = (uint64_t)LE32(addr[2]) << 32 | LE32(addr[3]);
+	uint64_t high = (uint64_t)LE32(addr[0]) << 32 | LE32(addr[1]);
+
+	return (uint32_t)__builtin_bswap64(
+	    low * keys->vip[0] + high * keys->vip[1]);
 }
 
 CORE_INLINE uint32_t
 endpoint_hash(const struct hash_keys *keys, uint64_t key)
 {
-	return (uint32_t)(hash_finish(key ^ keys->endpoint) >> 32);
+	return (uint32_t)__builtin_bswap64(key * keys->endpoint);
 }
 
 #endif
