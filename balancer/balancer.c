@@ -120,7 +120,8 @@ parse_options(struct options *o, int argc, char *argv[])
 			break;
 		case 'D':
 			o->debug_only = optarg;
-			/* FALLTHROUGH */
+			o->debug = true;
+			break;
 		case 'd':
 			o->debug = true;
 			break;
