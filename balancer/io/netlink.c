@@ -35,11 +35,16 @@ open_message(const struct nlmsghdr *nlh, size_t fixed,
     const struct nlattr **table, uint16_t max)
 {
 	struct attributes a = {table, max};
+	const uint8_t *payload = mnl_nlmsg_get_payload(nlh);
+	size_t len = mnl_nlmsg_get_payload_len(nlh);
 
-	if (mnl_nlmsg_get_payload_len(nlh) < MNL_ALIGN(fixed) ||
-	    mnl_attr_parse(nlh, (unsigned int)fixed, collect, &a) != MNL_CB_OK)
+	/* mnl_attr_parse() would round the message's length up. */
+	fixed = MNL_ALIGN(fixed);
+	if (nlh->nlmsg_len < MNL_NLMSG_HDRLEN || len < fixed ||
+	    mnl_attr_parse_payload(payload + fixed, len - fixed, collect, &a) !=
+		MNL_CB_OK)
 		return NULL;
-	return mnl_nlmsg_get_payload(nlh);
+	return payload;
 }
 
 static uint32_t
