@@ -48,13 +48,13 @@ allocate(uint32_t n, uint32_t size, size_t names_len)
 	t->names = malloc(names_len + 1);
 	t->first = malloc((n + 1) * sizeof(*t->first));
 	t->owned = malloc(size * sizeof(*t->owned));
-	t->rank = malloc(size * sizeof(*t->rank));
-	t->turns = malloc(size * sizeof(*t->turns));
+	t->turns = malloc((size + TABLE_TURNS_PAD) * sizeof(*t->turns));
 	t->base = malloc(size * sizeof(*t->base));
 	t->slots = malloc(size * sizeof(*t->slots));
+	t->second = malloc(size * sizeof(*t->second));
 	t->released = calloc((size + 63) / 64, sizeof(*t->released));
 	if (t->entries == NULL || t->index_of == NULL || t->names == NULL ||
-	    t->first == NULL || t->owned == NULL || t->rank == NULL ||
+	    t->first == NULL || t->owned == NULL || t->second == NULL ||
 	    t->turns == NULL || t->base == NULL || t->slots == NULL ||
 	    t->released == NULL || table_digest_init(t) == -1) {
 		table_free(t);
@@ -92,7 +92,6 @@ static int
 fill_base(struct table *t, const uint32_t *quotas)
 {
 	struct fill_walk *walks = malloc(t->n * sizeof(*walks));
-	uint32_t rounds = (t->size + t->n - 1) / t->n;
 	int rc;
 
 	if (walks == NULL)
@@ -101,36 +100,14 @@ fill_base(struct table *t, const uint32_t *quotas)
 		uint64_t high = t->entries[i].hash >> 32;
 		uint64_t low = (uint32_t)t->entries[i].hash;
 
-		walks[i] = (struct fill_walk){
-		    .pos = (uint32_t)(high * t->size >> 32),
-		    .skip = (uint32_t)(1 + (low * (t->size - 1) >> 32)) | 1,
-		    .acc = rounds - 1,
-		    .quota = quotas[i],
-		};
+		walks[i].pos = (uint32_t)(high * t->size >> 32);
+		walks[i].skip = (uint32_t)(1 + (low * (t->size - 1) >> 32)) | 1;
 	}
-	rc = table_fill(walks, t->n, t->size, t->base, t->turns);
+	rc = table_turns(quotas, t->n, t->size, t->turns);
+	if (rc == 0)
+		rc = table_fill(NULL, walks, t->n, t->size, t->turns, t->base);
 	free(walks);
 	return rc;
-}
-
-/* Slots by owner, ascending: a counting sort. */
-static void
-index_slots(struct table *t, uint32_t *quotas)
-{
-	uint32_t *next = quotas, sum = 0;
-
-	for (uint32_t i = 0; i < t->n; i++) {
-		t->first[i] = sum;
-		sum += quotas[i];
-		next[i] = t->first[i];
-	}
-	t->first[t->n] = sum;
-	for (uint32_t s = 0; s < t->size; s++) {
-		uint32_t at = next[t->base[s]]++;
-
-		t->owned[at] = s;
-		t->rank[s] = at;
-	}
 }
 
 struct table *
@@ -153,7 +130,9 @@ table_new(const struct table_member *members, size_t n, uint32_t size,
 	    table_quotas(t->entries, t->n, size, quotas) == -1 ||
 	    fill_base(t, quotas) == -1)
 		goto fail;
-	index_slots(t, quotas);
+	t->first[0] = 0;
+	for (uint32_t i = 0; i < t->n; i++)
+		t->first[i + 1] = t->first[i] + quotas[i];
 	free(quotas);
 	table_effective(t);
 	return t;
@@ -175,10 +154,10 @@ table_free(struct table *t)
 	free(t->names);
 	free(t->first);
 	free(t->owned);
-	free(t->rank);
 	free(t->turns);
 	free(t->base);
 	free(t->slots);
+	free(t->second);
 	free(t->released);
 	EVP_MD_CTX_free(t->sha256);
 	free(t);

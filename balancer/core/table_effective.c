@@ -64,11 +64,25 @@ last_resort(const struct table *t, uint32_t slot)
 	return (uint16_t)x;
 }
 
+/* A counting sort of the slots by owner. first serves as the places to write
+ * next, which leaves each entry where the one after it began. */
+static void
+fill_owned(struct table *t)
+{
+	if (t->owned_filled)
+		return;
+	for (uint32_t s = 0; s < t->size; s++)
+		t->owned[t->first[t->base[s]]++] = s;
+	memmove(t->first + 1, t->first, t->n * sizeof(*t->first));
+	t->first[0] = 0;
+	t->owned_filled = true;
+}
+
 /* Who has a slot that its owner does not keep. */
 static uint16_t
 choose(const struct table *t, uint32_t slot)
 {
-	uint32_t x = t->turns[t->rank[slot]];
+	uint32_t x = t->second[slot];
 
 	if (accepts(t, x, slot))
 		return (uint16_t)x;
@@ -80,30 +94,30 @@ choose(const struct table *t, uint32_t slot)
 	return last_resort(t, slot);
 }
 
-static inline void
-set_released(struct table *t, uint32_t slot, int yes)
+/* The owner does not keep owned[at]. Returns who has that slot now. */
+static inline uint16_t
+release(struct table *t, uint32_t at)
 {
-	uint64_t bit = (uint64_t)1 << (slot & 63);
+	uint32_t slot = t->owned[at];
 
-	if (yes)
-		t->released[slot >> 6] |= bit;
-	else
-		t->released[slot >> 6] &= ~bit;
+	t->released[slot >> 6] |= (uint64_t)1 << (slot & 63);
+	t->second[slot] = t->turns[at];
+	return choose(t, slot);
 }
 
 void
 table_effective(struct table *t)
 {
-	uint32_t kept, slot;
+	uint32_t kept;
 
 	memcpy(t->slots, t->base, t->size * sizeof(*t->slots));
 	for (uint32_t a = 0; a < t->n; a++) {
+		if (t->entries[a].phi == TABLE_PHI_FULL)
+			continue;
+		fill_owned(t);
 		kept = t->first[a] + keeps(t, a, t->entries[a].phi);
-		for (uint32_t k = kept; k < t->first[a + 1]; k++) {
-			slot = t->owned[k];
-			set_released(t, slot, 1);
-			t->slots[slot] = choose(t, slot);
-		}
+		for (uint32_t at = kept; at < t->first[a + 1]; at++)
+			t->slots[t->owned[at]] = release(t, at);
 	}
 }
 
@@ -123,18 +137,27 @@ give(const struct patch *p, uint32_t slot, uint16_t x)
 		p->changed(p->ctx, slot);
 }
 
-/* x's own slots of rank `from` to `to` - 1: it keeps them again, or releases
- * them. */
+/* Those of x's slots that it keeps no more, by their places in owned. */
 static void
-patch_owned(
-    const struct patch *p, uint16_t x, uint32_t from, uint32_t to, int release)
+patch_lost(const struct patch *p, uint32_t from, uint32_t until)
 {
 	struct table *t = p->table;
-	const uint32_t *owned = t->owned + t->first[x];
 
-	for (uint32_t k = from; k < to; k++) {
-		set_released(t, owned[k], release);
-		give(p, owned[k], release ? choose(t, owned[k]) : x);
+	for (uint32_t at = from; at < until; at++)
+		give(p, t->owned[at], release(t, at));
+}
+
+/* Those that it keeps again. */
+static void
+patch_regained(const struct patch *p, uint16_t x, uint32_t from, uint32_t until)
+{
+	struct table *t = p->table;
+
+	for (uint32_t at = from; at < until; at++) {
+		uint32_t slot = t->owned[at];
+
+		t->released[slot >> 6] &= ~((uint64_t)1 << (slot & 63));
+		give(p, slot, x);
 	}
 }
 
@@ -161,17 +184,20 @@ table_set_phi(struct table *t, uint16_t index, uint16_t phi,
 	struct patch p = {t, changed, ctx};
 	struct table_entry *x = &t->entries[index];
 	uint16_t old = x->phi;
-	uint32_t kept = keeps(t, index, old), keep = keeps(t, index, phi);
+	uint32_t kept, keep;
 
 	if (phi == old)
 		return;
+	fill_owned(t);
+	kept = t->first[index] + keeps(t, index, old);
+	keep = t->first[index] + keeps(t, index, phi);
 	x->phi = phi;
 	t->alive += (phi > 0) - (old > 0);
 	if (phi < old) {
 		patch_released(&p, index, 1);
-		patch_owned(&p, index, keep, kept, 1);
+		patch_lost(&p, keep, kept);
 	} else {
-		patch_owned(&p, index, kept, keep, 0);
+		patch_regained(&p, index, kept, keep);
 		patch_released(&p, index, 0);
 	}
 }

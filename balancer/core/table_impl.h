@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of the table function share: table.c (the object),
- * table_order.c (canonical order, quotas), table_fill.c (the walk),
+ * table_order.c (canonical order, quotas, turns), table_fill.c (the walk),
  * table_effective.c (phi, patch) and table_digest.c. For them and their tests
  * only. */
 #ifndef BALANCER_CORE_TABLE_IMPL_H
 #define BALANCER_CORE_TABLE_IMPL_H
+
+#include <stdbool.h>
 
 #include "balancer/core/table.h"
 
@@ -19,8 +21,9 @@ struct table_entry {
 };
 
 /* Slots by owner: those of member i are owned[first[i]] .. owned[first[i + 1]
- * - 1], ascending, so that the rank k of a slot is its place there. turns is
- * the list L of the design: the member whose turn it was, for each turn. */
+ * - 1], ascending; where a slot stands there is also the place in turns (the
+ * list L of the design) that names the first candidate for it. owned is filled
+ * when it is first needed: most tables never are without a member. */
 struct table {
 	uint32_t size;
 	uint32_t n;
@@ -28,22 +31,15 @@ struct table {
 	struct table_entry *entries; /* n, canonical order */
 	uint16_t *index_of;          /* n, by the caller's position */
 	char *names;
-	uint32_t *first;    /* n + 1 */
-	uint32_t *owned;    /* size */
-	uint32_t *rank;     /* size: where slot s stands in owned */
+	uint32_t *first; /* n + 1 */
+	uint32_t *owned; /* size */
+	bool owned_filled;
 	uint16_t *turns;    /* size */
 	uint16_t *base;     /* size */
 	uint16_t *slots;    /* size: the effective table */
 	uint64_t *released; /* a bit per slot that its owner does not keep */
+	uint16_t *second;   /* size: of a released slot, its first candidate */
 	struct evp_md_ctx_st *sha256;
-};
-
-/* One member's walk over the slots of a table of 2^k slots. */
-struct fill_walk {
-	uint32_t pos;
-	uint32_t skip; /* odd */
-	uint32_t acc;  /* turns it is owed, in units of 1 / rounds */
-	uint32_t quota;
 };
 
 /* Sorts by (hash, name). 0, or -1 with errno (ENOMEM, EINVAL: a name twice). */
@@ -54,12 +50,63 @@ int table_order(struct table_entry *, uint32_t n, const char *names);
 int table_quotas(
     const struct table_entry *, uint32_t n, uint32_t size, uint32_t *quotas);
 
-/* Fills base and turns (step 3 of the design). Walks are used up. 0, or -1
- * with errno ENOMEM. */
-int table_fill(struct fill_walk *, uint32_t n, uint32_t size, uint16_t *base,
-    uint16_t *turns);
+/* Who takes a slot, turn by turn: each as often as its quota, evenly spread.
+ * turns has room for size + TABLE_TURNS_PAD. 0, or -1 with errno ENOMEM. */
+#define TABLE_TURNS_PAD 2
+int table_turns(
+    const uint32_t *quotas, uint32_t n, uint32_t size, uint16_t *turns);
 
-/* slots and released from base, turns and the members' phi. */
+/* The fill: base[size] from the members' walks (skip is odd, size is 2^k) and
+ * the turns. vacant has a bit per slot that is free, 32 slots a word. */
+struct fill_walk {
+	uint32_t pos;
+	uint32_t skip;
+};
+
+struct fill {
+	struct fill_walk *walks;
+	const uint16_t *turns;
+	uint16_t *base;
+	uint32_t *vacant;
+	uint32_t *inverse; /* n: of the skips */
+	void *list;        /* room for FILL_LIST_ROOM slots, 32-byte aligned */
+	uint32_t n;
+	uint32_t size;
+	uint32_t words; /* of vacant */
+};
+
+/* The last slots are searched for in a list of what is free, which is quicker
+ * than walking once there are few. */
+#define FILL_LIST_MAX  1536u
+#define FILL_LIST_ROOM (FILL_LIST_MAX + 64)
+
+/* One way to go on with a fill from turn `from`; free slots of base are 0xffff
+ * by then, vacant is not yet made. All give the same bytes. */
+struct fill_kind {
+	const char *name;
+	bool (*usable)(void); /* on this machine */
+	void (*run)(struct fill *, uint32_t from);
+};
+extern const struct fill_kind fill_portable;
+extern const struct fill_kind fill_simd; /* never usable where there is none */
+
+/* With the best kind for this machine, or with the one given. Walks are used
+ * up. 0, or -1 with errno ENOMEM. */
+int table_fill(const struct fill_kind *, struct fill_walk *, uint32_t n,
+    uint32_t size, const uint16_t *turns, uint16_t *base);
+
+/* For x odd: y with x * y = 1 modulo 2^32. */
+static inline uint32_t
+fill_inverse(uint32_t x)
+{
+	uint32_t y = x * 3 ^ 2; /* right in 5 bits; each step doubles them */
+
+	y *= 2 - x * y;
+	y *= 2 - x * y;
+	return y * (2 - x * y);
+}
+
+/* slots, released and second from base, turns and the members' phi. */
 void table_effective(struct table *);
 
 /* Makes t->sha256. 0, or -1 when out of memory. */

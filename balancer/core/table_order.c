@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical order of members, and their quotas. Both sort by a stable radix
- * sort: no compare function, linear, and ties keep the order they came in. */
+/* Canonical order of members, their quotas, their turns. The first two sort by
+ * a stable radix sort: no compare function, linear, and ties keep the order
+ * they came in. */
 #include "config.h"
 
 #include "balancer/core/table_impl.h"
@@ -19,7 +20,12 @@ static void
 sort_keyed(struct keyed *a, struct keyed *tmp, uint32_t n)
 {
 	struct keyed *from = a, *to = tmp, *swap;
+	uint32_t sorted = 1;
 
+	while (sorted < n && a[sorted - 1].key <= a[sorted].key)
+		sorted++;
+	if (sorted == n)
+		return; /* equal weights, mostly */
 	for (unsigned shift = 0; shift < 64; shift += 8) {
 		uint32_t start[256] = {0}, sum = 0, count;
 
@@ -178,5 +184,67 @@ table_quotas(const struct table_entry *entries, uint32_t n, uint32_t size,
 	else if (sum > size)
 		lower_quotas(quotas, n, size, sum - size);
 	free(remainders);
+	return 0;
+}
+
+/* Equal weights: everybody has one turn a round, but for those whose quota is
+ * one less, in the last round. */
+static void
+equal_turns(
+    const uint32_t *quotas, uint32_t n, uint32_t rounds, uint16_t *turns)
+{
+	uint32_t turn = n;
+
+	for (uint32_t i = 0; i < n; i++)
+		turns[i] = (uint16_t)i;
+	for (uint32_t round = 1; round + 1 < rounds; round++, turn += n)
+		memcpy(turns + turn, turns, n * sizeof(*turns));
+	for (uint32_t i = 0; i < n && rounds > 1; i++) {
+		if (quotas[i] == rounds)
+			turns[turn++] = (uint16_t)i;
+	}
+}
+
+/* owed: the turns a member is owed, in units of 1 / rounds. */
+static void
+weighted_turns(const uint32_t *quotas, uint32_t n, uint32_t rounds,
+    uint32_t *owed, uint16_t *turns)
+{
+	uint32_t turn = 0, o, more;
+
+	for (uint32_t i = 0; i < n; i++)
+		owed[i] = rounds - 1;
+	for (uint32_t round = 0; round < rounds; round++) {
+		for (uint32_t i = 0; i < n; i++) {
+			/* Up to two turns without a branch: written in any
+			 * case, counted where they are due. */
+			turns[turn] = turns[turn + 1] = (uint16_t)i;
+			o = owed[i] + quotas[i];
+			more = (uint32_t)(o >= rounds) + (o >= 2 * rounds);
+			turn += more;
+			o -= more * rounds;
+			for (; __builtin_expect(o >= rounds, 0); o -= rounds)
+				turns[turn++] = (uint16_t)i;
+			owed[i] = o;
+		}
+	}
+}
+
+int
+table_turns(const uint32_t *quotas, uint32_t n, uint32_t size, uint16_t *turns)
+{
+	uint32_t rounds = (size + n - 1) / n, equal = 0, *owed;
+
+	while (
+	    equal < n && quotas[equal] <= rounds && quotas[equal] + 1 >= rounds)
+		equal++;
+	if (equal == n) {
+		equal_turns(quotas, n, rounds, turns);
+		return 0;
+	}
+	if ((owed = malloc(n * sizeof(*owed))) == NULL)
+		return -1;
+	weighted_turns(quotas, n, rounds, owed, turns);
+	free(owed);
 	return 0;
 }

@@ -115,6 +115,94 @@ START_TEST(golden_values)
 }
 END_TEST
 
+static const uint8_t golden_digest[TABLE_DIGEST_LEN] = {0x5c, 0x4c, 0x3d, 0x86,
+    0x83, 0x94, 0x85, 0x1e, 0x03, 0x5d, 0x7e, 0x21, 0x96, 0x90, 0x7a, 0x80};
+
+/* The first golden table, with its second member changed as the row says: the
+ * digest has to differ, but for the row that changes nothing. */
+static const struct table_member second[] = {
+    {"backend-1", 1, 256},
+    {"backend-x", 1, 256},
+    {"backend-10", 1, 256},
+    {"backend-1", 2, 256},
+    {"backend-1", 1, 255},
+};
+
+START_TEST(digest_covers_all)
+{
+	struct table_member members[] = {
+	    {"backend-0", 1, 256}, second[_i], {"backend-2", 1, 256}};
+	uint8_t seed[TABLE_SEED_LEN], digest[TABLE_DIGEST_LEN];
+	uint16_t slots[1024];
+	struct table *t;
+
+	for (int i = 0; i < TABLE_SEED_LEN; i++)
+		seed[i] = (uint8_t)i;
+	t = table_new(members, 3, 1024, seed);
+	ck_assert_ptr_nonnull(t);
+	for (int again = 0; again < 2; again++) {
+		table_digest(t, NULL, digest);
+		ck_assert_int_eq(
+		    memcmp(digest, golden_digest, sizeof(digest)) == 0,
+		    _i == 0);
+	}
+	memcpy(slots, table_slots(t), sizeof(slots));
+	slots[1023] ^= 1;
+	table_digest(t, slots, digest);
+	ck_assert_mem_ne(digest, golden_digest, sizeof(digest));
+	table_free(t);
+}
+END_TEST
+
+/* What table_new refuses: {count, size, the last member}. */
+static const struct {
+	size_t n;
+	uint32_t size;
+	struct table_member last;
+} refused[] = {
+    {0, 16, {"c", 1, 256}},
+    {3, 0, {"c", 1, 256}},
+    {3, 2, {"c", 1, 256}},
+    {1, 1, {"c", 1, 256}},
+    {3, 48, {"c", 1, 256}},
+    {3, 2 * TABLE_SIZE_MAX, {"c", 1, 256}},
+    {3, 16, {"c", 0, 256}},
+    {3, 16, {"c", 1, 257}},
+    {3, 16, {"a", 1, 256}},
+    {3, 16, {"b", 2, 0}},
+    {TABLE_MEMBERS_MAX + 1, 65536, {"c", 1, 256}},
+};
+
+START_TEST(bad_members_refused)
+{
+	static const uint8_t seed[TABLE_SEED_LEN];
+	struct table_member members[] = {
+	    {"a", 1, 256}, {"b", 1, 256}, refused[_i].last};
+
+	errno = 0;
+	ck_assert_ptr_null(
+	    table_new(members, refused[_i].n, refused[_i].size, seed));
+	ck_assert_int_eq(errno, EINVAL);
+}
+END_TEST
+
+/* An empty name is one like any other, and as many members as slots. */
+START_TEST(smallest_and_fullest)
+{
+	static const struct table_member members[] = {
+	    {"", 1, 256}, {"b", 9, 1}};
+	static const uint8_t seed[TABLE_SEED_LEN];
+	struct table *t = table_new(members, 2, 2, seed);
+
+	ck_assert_ptr_nonnull(t);
+	ck_assert_uint_eq(table_size(t), 2);
+	ck_assert_uint_eq(table_members(t), 2);
+	ck_assert_uint_ne(table_base(t)[0], table_base(t)[1]);
+	table_free(t);
+	table_free(NULL);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -124,6 +212,9 @@ make_suite(void)
 	tcase_add_loop_test(tc, published_tables, 0, ROWS(published));
 	tcase_add_loop_test(tc, bad_walk_refused, 0, ROWS(bad_walks));
 	tcase_add_loop_test(tc, golden_values, 0, ROWS(golden));
+	tcase_add_loop_test(tc, digest_covers_all, 0, ROWS(second));
+	tcase_add_loop_test(tc, bad_members_refused, 0, ROWS(refused));
+	tcase_add_test(tc, smallest_and_fullest);
 	suite_add_tcase(s, tc);
 	return s;
 }
