@@ -44,13 +44,22 @@ read_text(const char *path, const char *text, size_t len,
 
 	err = cyaml_load_data(
 	    (const uint8_t *)text, len, &config, &conf_schema, &raw, NULL);
-	if (err == CYAML_OK)
+	switch (err) {
+	case CYAML_OK:
 		conf = conf_check(path, raw, tree, why);
-	else if (err == CYAML_ERR_OOM)
+		break;
+	case CYAML_ERR_OOM:
+	case CYAML_ERR_LIBYAML_PARSER:
+	case CYAML_ERR_LIBYAML_PARSER_INIT:
+		/* libyaml has parsed the text once; now it can only lack
+		 * memory, which libcyaml does not tell apart. */
 		errmsg_set(why, "%s: out of memory", path);
-	else
+		break;
+	default:
 		errmsg_set(why, "%s: %s (%s)", path, cyaml_strerror(err),
 		    conf_show(cause.text).text);
+		break;
+	}
 	cyaml_free(&config, &conf_schema, raw, 0);
 	return conf;
 }

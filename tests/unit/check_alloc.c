@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation of the configuration, of the view and of the forwarding
+ * state fails once: each function must say so and leave nothing behind. The
+ * program brings its own malloc for that, which needs glibc and no sanitizer;
+ * without them it is skipped. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/conf.h"
+#include "common/view.h"
+#include "tests/unit/unit.h"
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define HAVE_SANITIZER 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define HAVE_SANITIZER 1
+#endif
+
+#if !defined(__GLIBC__) || defined(HAVE_SANITIZER)
+int
+main(void)
+{
+	return 77;
+}
+#else
+
+void *__libc_malloc(size_t);
+void *__libc_calloc(size_t, size_t);
+void *__libc_realloc(void *, size_t);
+void __libc_free(void *);
+
+static long countdown = -1; /* allocations until the one that fails */
+static long live;           /* blocks that are not freed yet */
+static bool has_failed;
+
+static bool
+fails(void)
+{
+	if (countdown != 0) {
+		countdown -= countdown > 0;
+		return false;
+	}
+	countdown = -1;
+	has_failed = true;
+	errno = ENOMEM;
+	return true;
+}
+
+void *
+malloc(size_t size)
+{
+	void *p = fails() ? NULL : __libc_malloc(size);
+
+	live += p != NULL;
+	return p;
+}
+
+void *
+calloc(size_t n, size_t size)
+{
+	void *p = fails() ? NULL : __libc_calloc(n, size);
+
+	live += p != NULL;
+	return p;
+}
+
+void *
+realloc(void *old, size_t size)
+{
+	void *p = fails() ? NULL : __libc_realloc(old, size);
+
+	live += p != NULL && old == NULL;
+	return p;
+}
+
+void
+free(void *p)
+{
+	live -= p != NULL;
+	__libc_free(p);
+}
+
+static const char text[] =
+    "node: {name: lb, user: nobody}\n"
+    "balancer: {interfaces: [{name: eth0}], encap_source: [10.0.0.1]}\n"
+    "cluster: {seed: 000102030405060708090a0b0c0d0e0f}\n"
+    "services:\n"
+    "- {name: a, vips: [192.0.2.1], protocol: tcp, ports: [80, 443],\n"
+    "   backends: [{address: 10.1.0.1, weight: 2}, {address: 10.1.0.2}]}\n"
+    "- {name: b, vips: [\"2001:db8::1\"], protocol: udp,\n"
+    "   backends: [{address: 10.1.0.1, state: draining}]}\n";
+
+static struct conf *conf;
+static struct forwarding *state;
+static uint8_t *packed;
+static size_t packed_len;
+
+static void
+setup(void)
+{
+	conf = conf_parse("f", text, sizeof(text) - 1, NULL);
+	ck_assert_ptr_nonnull(conf);
+	state = view_forwarding(conf, NULL, 1);
+	ck_assert_ptr_nonnull(state);
+	packed = forwarding_pack(state, &packed_len);
+	ck_assert_ptr_nonnull(packed);
+}
+
+static void
+teardown(void)
+{
+	free(packed);
+	forwarding_free(state);
+	conf_free(conf);
+}
+
+/* Each runs its function once, undoes it, and returns whether it worked. */
+static bool
+try_conf(struct errmsg *why)
+{
+	struct conf *c = conf_parse("f", text, sizeof(text) - 1, why);
+
+	conf_free(c);
+	return c != NULL;
+}
+
+static bool
+try_print(struct errmsg *why)
+{
+	char *printed = conf_print(conf);
+
+	errmsg_set(why, "out of memory");
+	free(printed);
+	return printed != NULL;
+}
+
+static bool
+try_view(struct errmsg *why)
+{
+	struct forwarding *f = view_forwarding(conf, NULL, 1);
+
+	errmsg_set(why, "out of memory");
+	forwarding_free(f);
+	return f != NULL;
+}
+
+static bool
+try_check(struct errmsg *why)
+{
+	return forwarding_check(state, why) == 0;
+}
+
+static bool
+try_pack(struct errmsg *why)
+{
+	size_t len;
+	uint8_t *data = forwarding_pack(state, &len);
+
+	errmsg_set(why, "out of memory");
+	free(data);
+	return data != NULL;
+}
+
+/* protobuf-c does not tell a message it cannot hold from a bad one. */
+static bool
+try_unpack(struct errmsg *why)
+{
+	struct forwarding *f = forwarding_unpack(packed, packed_len, why);
+
+	forwarding_free(f);
+	return f != NULL;
+}
+
+static const struct {
+	bool (*try)(struct errmsg *);
+	const char *error;
+} rows[] = {
+    {try_conf, "out of memory"},
+    {try_print, "out of memory"},
+    {try_view, "out of memory"},
+    {try_check, "out of memory"},
+    {try_pack, "out of memory"},
+    {try_unpack, NULL},
+};
+
+START_TEST(each_allocation_fails)
+{
+	for (long n = 0; n < 10000; n++) {
+		struct errmsg why = {""};
+		long before = live;
+		bool worked;
+
+		has_failed = false;
+		countdown = n;
+		worked = rows[_i].try(&why);
+		countdown = -1;
+		ck_assert_msg(live == before,
+		    "%ld blocks leak when allocation "
+		    "%ld fails",
+		    live - before, n);
+		if (!has_failed) {
+			ck_assert_msg(worked && n > 0, "%s", why.text);
+			return;
+		}
+		ck_assert_msg(!worked, "worked without allocation %ld", n);
+		ck_assert_msg(why.text[0] != '\0', "no reason");
+		if (rows[_i].error != NULL)
+			ck_assert_msg(strstr(why.text, rows[_i].error) != NULL,
+			    "allocation %ld: %s", n, why.text);
+	}
+	ck_abort_msg("no end");
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+	Suite *s = suite_create("alloc");
+	TCase *tc = tcase_create("alloc");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, each_allocation_fails, 0, ROWS(rows));
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+UNIT_MAIN(make_suite)
+#endif
