@@ -61,7 +61,7 @@ static const struct command {
 #define N_OPTIONS  (sizeof(options) / sizeof(options[0]))
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static void
+static void __attribute__((format(printf, 1, 0)))
 complain(const char *fmt, va_list ap)
 {
 	fputs("guideway: ", stderr);

@@ -88,8 +88,8 @@ cli_trace(const struct cli *cli)
 	struct errmsg why;
 	int status = CLI_OK;
 
-	if (trace_args_parse(cli->args, cli->n_args, &request.trace, &why) ==
-	    -1)
+	if (trace_args_parse((const char *const *)cli->args, cli->n_args,
+		&request.trace, &why) == -1)
 		return cli_usage_error("%s", why.text);
 	request.trace.protocol = cli->udp ? IPPROTO_UDP : IPPROTO_TCP;
 	if (cli_ask(cli, &request, &arena, &reply) != CLI_OK)

@@ -56,7 +56,7 @@ endpoint(char *text, struct addr *addr, uint16_t *number, struct errmsg *why)
 
 /* All words in one text, with spaces for arrows. */
 static int
-join(char *const *words, size_t n, char text[TEXT_MAX])
+join(const char *const *words, size_t n, char text[TEXT_MAX])
 {
 	size_t used = 0;
 	char *arrow;
@@ -77,8 +77,8 @@ join(char *const *words, size_t n, char text[TEXT_MAX])
 }
 
 int
-trace_args_parse(
-    char *const *words, size_t n, struct trace_query *q, struct errmsg *why)
+trace_args_parse(const char *const *words, size_t n, struct trace_query *q,
+    struct errmsg *why)
 {
 	char text[TEXT_MAX] = "", *save = NULL, *source, *destination;
 

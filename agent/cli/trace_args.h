@@ -12,7 +12,7 @@
 /* Source and destination, in as many or few words as the shell left them, with
  * "->", "to" or only space between. Leaves the protocol alone. 0, or -1 with
  * `why`. */
-int trace_args_parse(
-    char *const *words, size_t n, struct trace_query *, struct errmsg *why);
+int trace_args_parse(const char *const *words, size_t n, struct trace_query *,
+    struct errmsg *why);
 
 #endif

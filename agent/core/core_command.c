@@ -162,7 +162,7 @@ command_answer(struct core *core, struct mono now,
 			settle(core, now, &p, r->refusal, out);
 		} else if (r->kind == BALANCER_TRACE) {
 			reply = reply_new(out, p.client, CONTROL_TRACE);
-			reply->node.name = core->conf->node_name;
+			reply->node.name = report_node_name(core);
 			reply->trace = r->trace;
 		} else {
 			settle(core, now, &p, "", out);

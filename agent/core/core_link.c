@@ -74,7 +74,7 @@ link_up(struct core *core, struct mono now, struct core_outputs *out)
 	if (core->link != LINK_DIALLING)
 		return;
 	core->link = LINK_UP;
-	core->status_at = now;
+	core->status_at = after_ms(now, STATUS_EVERY_MS);
 	core->audit_at = after_ms(now, AUDIT_EVERY_MS);
 	core->retry_pause_ms = 0;
 	core_say(out, CORE_INFO, "balancer: connected");

@@ -32,8 +32,9 @@ cmp_report_backends(const void *a, const void *b)
 void
 report_prepare(struct balancer_status *s)
 {
-	qsort(s->backends, s->n_backends, sizeof(*s->backends),
-	    cmp_report_backends);
+	if (s->n_backends > 0)
+		qsort(s->backends, s->n_backends, sizeof(*s->backends),
+		    cmp_report_backends);
 }
 
 static const struct report_backend *
@@ -42,7 +43,7 @@ find_backend(const struct core *core, const struct addr *addr)
 	const struct report_backend key = {.addr = *addr};
 	const struct balancer_status *s;
 
-	if (core->heard == NULL)
+	if (core->heard == NULL || core->heard->status.n_backends == 0)
 		return NULL;
 	s = &core->heard->status;
 	return bsearch(&key, s->backends, s->n_backends, sizeof(*s->backends),
@@ -93,13 +94,19 @@ sync_text(const struct core *core)
 	return core->sync_why.text;
 }
 
+const char *
+report_node_name(const struct core *core)
+{
+	return core->conf != NULL ? core->conf->node_name : "";
+}
+
 int
 report_status(const struct core *core, struct mono now, struct arena *arena,
     struct control_reply *reply)
 {
 	struct control_node *node = &reply->node;
 
-	node->name = core->conf != NULL ? core->conf->node_name : "";
+	node->name = report_node_name(core);
 	node->version = PACKAGE_VERSION;
 	node->uptime_s = (uint64_t)(now.us - core->started.us) / 1000000;
 	node->config_path = core->conf != NULL ? core->conf->path : "";

@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages that the agent reads and writes: what is sent comes back the
+ * same, and each field that can be wrong is refused by its name. */
+#include "config.h"
+
+#include <event2/buffer.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "agent/balancer_wire.h"
+#include "agent/ctl/wire.h"
+#include "common/frame.h"
+#include "proto/balancer.pb-c.h"
+#include "proto/control.pb-c.h"
+#include "tests/unit/unit.h"
+
+/* protobuf-c wants it without const, and only reads. */
+#define BYTES(data, len) \
+	((ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)(data)})
+#define TEXT(text) BYTES(text, sizeof(text) - 1)
+#define LONG_TEXT  BYTES(long_text, sizeof(long_text))
+
+static char long_text[FORWARDING_NAME_MAX + 2000];
+
+static struct evbuffer *buffer;
+
+static void
+setup(void)
+{
+	memset(long_text, 'x', sizeof(long_text));
+	buffer = evbuffer_new();
+	ck_assert_ptr_nonnull(buffer);
+}
+
+static void
+teardown(void)
+{
+	evbuffer_free(buffer);
+}
+
+/* The one frame in the buffer. */
+static const uint8_t *
+unframe(size_t *len)
+{
+	const uint8_t *data;
+	struct errmsg why;
+
+	ck_assert_int_eq(frame_next(buffer, &data, len, &why), FRAME_OK);
+	ck_assert_uint_eq(evbuffer_get_length(buffer), *len);
+	return data;
+}
+
+/* A status with everything in it, all of it good. */
+struct sample {
+	Guideway__Balancer__TableDigest digest, *digests[1];
+	Guideway__Balancer__Interface interface, *interfaces[1];
+	Guideway__Balancer__Counter reason, *reasons[1], drop, *drops[1];
+	Guideway__Balancer__ServiceCounters service, *services[1];
+	Guideway__Balancer__BackendCounters backend, *backends[1];
+	Guideway__Balancer__Status status;
+	Guideway__Balancer__Installed installed;
+	Guideway__Balancer__Refused refused;
+	Guideway__Balancer__TraceReply trace;
+	Guideway__Balancer__Reply reply;
+
+	Guideway__Balancer__Endpoint endpoint, *endpoints[1];
+	Guideway__Control__Member member, *members[1];
+	Guideway__Control__Service ctl_service, *ctl_services[1];
+	Guideway__Control__Node node;
+	Guideway__Control__Status ctl_status;
+	Guideway__Control__Trace ctl_trace;
+	Guideway__Control__Error ctl_error;
+	Guideway__Control__Reply ctl_reply;
+
+	Guideway__Balancer__TraceRequest query;
+	Guideway__Control__ServiceRequest name;
+	Guideway__Control__StatusRequest ask;
+	Guideway__Control__Request request;
+};
+
+static void
+sample_balancer(struct sample *s)
+{
+	guideway__balancer__table_digest__init(&s->digest);
+	s->digest.service = TEXT("web");
+	s->digest.digest = TEXT("0123456789abcdef");
+	s->digests[0] = &s->digest;
+	guideway__balancer__interface__init(&s->interface);
+	s->interface.name = TEXT("eth0");
+	s->interface.driver = TEXT("pcap");
+	s->interfaces[0] = &s->interface;
+	guideway__balancer__counter__init(&s->reason);
+	s->reason.name = TEXT("forward");
+	s->reason.packets = 7;
+	s->reasons[0] = &s->reason;
+	s->drop = s->reason;
+	s->drop.name = TEXT("drop_no_backend");
+	s->drops[0] = &s->drop;
+	guideway__balancer__service_counters__init(&s->service);
+	s->service.service = TEXT("web");
+	s->service.n_drops = 1;
+	s->service.drops = s->drops;
+	s->services[0] = &s->service;
+	guideway__balancer__backend_counters__init(&s->backend);
+	s->backend.address = TEXT("\x0a\x01\x00\x01");
+	s->backend.interface = TEXT("eth1");
+	s->backend.next_hop_mac = TEXT("\x02\x00\x00\x00\x00\x01");
+	s->backends[0] = &s->backend;
+	guideway__balancer__status__init(&s->status);
+	s->status.version = TEXT("1.0");
+	s->status.generation = 3;
+	s->status.n_tables = s->status.n_interfaces = s->status.n_reasons = 1;
+	s->status.n_services = s->status.n_backends = 1;
+	s->status.tables = s->digests;
+	s->status.interfaces = s->interfaces;
+	s->status.reasons = s->reasons;
+	s->status.services = s->services;
+	s->status.backends = s->backends;
+	guideway__balancer__installed__init(&s->installed);
+	s->installed.n_tables = 1;
+	s->installed.tables = s->digests;
+	guideway__balancer__refused__init(&s->refused);
+	s->refused.why = TEXT("no");
+	guideway__balancer__trace_reply__init(&s->trace);
+	s->trace.reason = TEXT("forward");
+	s->trace.forwarded = 1;
+	s->trace.service = TEXT("web");
+	s->trace.slot = 255;
+	s->trace.backend = TEXT("\x0a\x01\x00\x01");
+	guideway__balancer__reply__init(&s->reply);
+	s->reply.id = 5;
+}
+
+static void
+sample_control(struct sample *s)
+{
+	guideway__balancer__endpoint__init(&s->endpoint);
+	s->endpoint.vip = TEXT("\xcb\x00\x71\x0a");
+	s->endpoint.protocol = IPPROTO_TCP;
+	s->endpoint.port = 65535;
+	s->endpoints[0] = &s->endpoint;
+	guideway__control__member__init(&s->member);
+	s->member.address = TEXT("\x0a\x01\x00\x01");
+	s->member.weight = 65535;
+	s->member.phi = 256;
+	s->member.slots = FORWARDING_TABLE_MAX;
+	s->members[0] = &s->member;
+	guideway__control__service__init(&s->ctl_service);
+	s->ctl_service.name = TEXT("web");
+	s->ctl_service.table_size = FORWARDING_TABLE_MAX;
+	s->ctl_service.digest = TEXT("0123456789abcdef");
+	s->ctl_service.n_endpoints = s->ctl_service.n_members = 1;
+	s->ctl_service.endpoints = s->endpoints;
+	s->ctl_service.members = s->members;
+	s->ctl_service.n_drops = 1;
+	s->ctl_service.drops = s->drops;
+	s->ctl_services[0] = &s->ctl_service;
+	guideway__control__node__init(&s->node);
+	s->node.name = TEXT("lb1");
+	s->node.balancer = &s->status;
+	guideway__control__status__init(&s->ctl_status);
+	s->ctl_status.node = &s->node;
+	s->ctl_status.n_services = 1;
+	s->ctl_status.services = s->ctl_services;
+	guideway__control__trace__init(&s->ctl_trace);
+	s->ctl_trace.reply = &s->trace;
+	guideway__control__error__init(&s->ctl_error);
+	s->ctl_error.text = TEXT("no");
+	guideway__control__reply__init(&s->ctl_reply);
+	guideway__balancer__trace_request__init(&s->query);
+	s->query.source = TEXT("\xc6\x33\x64\x09");
+	s->query.destination = TEXT("\xcb\x00\x71\x0a");
+	s->query.protocol = IPPROTO_UDP;
+	s->query.source_port = s->query.destination_port = 65535;
+	guideway__control__service_request__init(&s->name);
+	s->name.name = TEXT("web");
+	guideway__control__status_request__init(&s->ask);
+	guideway__control__request__init(&s->request);
+}
+
+/* One message of each kind, from the sample. */
+enum kind {
+	INSTALLED,
+	REFUSED,
+	TRACED,
+	STATUS,
+	EMPTY,
+	CTL_ERROR,
+	CTL_STATUS,
+	CTL_SERVICE,
+	CTL_TRACE,
+	CTL_EMPTY,
+	ASK_STATUS,
+	ASK_SERVICE,
+	ASK_TRACE,
+	ASK_EMPTY,
+	KINDS,
+};
+
+static const ProtobufCMessage *
+choose(struct sample *s, enum kind kind)
+{
+	switch (kind) {
+	case INSTALLED:
+		s->reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_INSTALLED;
+		s->reply.installed = &s->installed;
+		break;
+	case REFUSED:
+		s->reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_REFUSED;
+		s->reply.refused = &s->refused;
+		break;
+	case TRACED:
+		s->reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_TRACE;
+		s->reply.trace = &s->trace;
+		break;
+	case STATUS:
+		s->reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_STATUS;
+		s->reply.status = &s->status;
+		break;
+	case EMPTY:
+		break;
+	case CTL_ERROR:
+		s->ctl_reply.body_case = GUIDEWAY__CONTROL__REPLY__BODY_ERROR;
+		s->ctl_reply.error = &s->ctl_error;
+		return &s->ctl_reply.base;
+	case CTL_STATUS:
+		s->ctl_reply.body_case = GUIDEWAY__CONTROL__REPLY__BODY_STATUS;
+		s->ctl_reply.status = &s->ctl_status;
+		return &s->ctl_reply.base;
+	case CTL_SERVICE:
+		s->ctl_reply.body_case = GUIDEWAY__CONTROL__REPLY__BODY_SERVICE;
+		s->ctl_reply.service = &s->ctl_service;
+		return &s->ctl_reply.base;
+	case CTL_TRACE:
+		s->ctl_reply.body_case = GUIDEWAY__CONTROL__REPLY__BODY_TRACE;
+		s->ctl_reply.trace = &s->ctl_trace;
+		return &s->ctl_reply.base;
+	case CTL_EMPTY:
+		return &s->ctl_reply.base;
+	case ASK_STATUS:
+		s->request.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_STATUS;
+		s->request.status = &s->ask;
+		return &s->request.base;
+	case ASK_SERVICE:
+		s->request.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_SERVICE;
+		s->request.service = &s->name;
+		return &s->request.base;
+	case ASK_TRACE:
+		s->request.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_TRACE;
+		s->request.trace = &s->query;
+		return &s->request.base;
+	case ASK_EMPTY:
+	case KINDS:
+		return &s->request.base;
+	}
+	return &s->reply.base;
+}
+
+static size_t
+encode(struct sample *s, enum kind kind, uint8_t *data, size_t room)
+{
+	const ProtobufCMessage *m = choose(s, kind);
+	size_t len = protobuf_c_message_get_packed_size(m);
+
+	ck_assert_uint_le(len, room);
+	protobuf_c_message_pack(m, data);
+	return len;
+}
+
+/* Reads it as its kind is read. 0, or -1 with why. */
+static int
+decode(enum kind kind, const uint8_t *data, size_t len, struct errmsg *why)
+{
+	struct control_request request;
+	struct control_reply reply;
+	struct balancer_reply *r;
+	struct arena *arena;
+	int rc;
+
+	memset(why, 0, sizeof(*why));
+	if (kind <= EMPTY) {
+		r = balancer_wire_reply(data, len, why);
+		rc = r != NULL ? 0 : -1;
+		balancer_reply_free(r);
+	} else if (kind <= CTL_EMPTY) {
+		arena = arena_new();
+		rc = ctl_wire_get_reply(arena, &reply, data, len, why);
+		arena_free(arena);
+	} else {
+		rc = ctl_wire_get_request(&request, data, len, why);
+	}
+	ck_assert_int_eq(rc == -1, why->text[0] != '\0');
+	return rc;
+}
+
+static struct sample sample;
+static uint8_t wire[16384];
+
+static void
+make_sample(void)
+{
+	memset(&sample, 0, sizeof(sample));
+	sample_balancer(&sample);
+	sample_control(&sample);
+}
+
+/* The sample itself is good, or the rows below would show nothing. */
+START_TEST(good)
+{
+	enum kind kind = (enum kind)_i;
+	struct errmsg why;
+	size_t len;
+	int rc;
+
+	make_sample();
+	len = encode(&sample, kind, wire, sizeof(wire));
+	rc = decode(kind, wire, len, &why);
+	if (kind == EMPTY || kind == CTL_EMPTY || kind == ASK_EMPTY)
+		ck_assert_int_eq(rc, -1);
+	else
+		ck_assert_msg(rc == 0, "kind %d: %s", _i, why.text);
+}
+END_TEST
+
+/* Cut anywhere: refused or, where a whole field was cut off, read; never more
+ * than is there. */
+START_TEST(truncated)
+{
+	enum kind kind = (enum kind)_i;
+	struct errmsg why;
+	size_t len;
+	uint8_t *exact;
+
+	make_sample();
+	len = encode(&sample, kind, wire, sizeof(wire));
+	for (size_t cut = 0; cut < len; cut++) {
+		exact = malloc(cut > 0 ? cut : 1);
+		memcpy(exact, wire, cut);
+		decode(kind, exact, cut, &why);
+		free(exact);
+	}
+}
+END_TEST
+
+#define SET(name, statement) \
+	static void name(struct sample *s) \
+	{ \
+		statement; \
+	}
+
+SET(digest_nameless, s->digest.service.len = 0)
+SET(digest_long_name, s->digest.service = LONG_TEXT)
+SET(digest_nul_in_name, s->digest.service = TEXT("we\0b"))
+SET(digest_space, s->digest.service = TEXT("we b"))
+SET(digest_short, s->digest.digest.len = 15)
+SET(digest_empty, s->digest.digest.len = 0)
+SET(refused_long, s->refused.why = LONG_TEXT)
+SET(trace_reasonless, s->trace.reason.len = 0)
+SET(trace_slot, s->trace.slot = FORWARDING_TABLE_MAX)
+SET(trace_serviceless, s->trace.service.len = 0)
+SET(trace_backend, s->trace.backend.len = 3)
+SET(trace_source, s->trace.encap_source = TEXT("12345"))
+SET(trace_mac, s->trace.next_hop_mac = TEXT("12345"))
+SET(trace_interface, s->trace.interface = LONG_TEXT)
+SET(interface_nameless, s->interface.name.len = 0)
+SET(interface_driver, s->interface.driver = LONG_TEXT)
+SET(interface_detail, s->interface.detail = LONG_TEXT)
+SET(reason_nameless, s->reason.name.len = 0)
+SET(service_nameless, s->service.service.len = 0)
+SET(drop_nameless, s->drop.name.len = 0)
+SET(backend_address, s->backend.address.len = 0)
+SET(backend_mac, s->backend.next_hop_mac = TEXT("1234567"))
+SET(backend_interface, s->backend.interface = LONG_TEXT)
+SET(version_long, s->status.version = LONG_TEXT)
+SET(error_long, s->ctl_error.text = LONG_TEXT)
+SET(node_missing, s->ctl_status.node = NULL)
+SET(node_name, s->node.name = LONG_TEXT)
+SET(node_config, s->node.config_error = LONG_TEXT)
+SET(ctl_name, s->ctl_service.name.len = 0)
+SET(ctl_size, s->ctl_service.table_size = FORWARDING_TABLE_MAX + 1)
+SET(ctl_digest, s->ctl_service.digest.len = 0)
+SET(ctl_installed, s->ctl_service.installed_digest = TEXT("1"))
+SET(vip, s->endpoint.vip = TEXT("12345"))
+SET(port, s->endpoint.port = 65536)
+SET(protocol, s->endpoint.protocol = 256)
+SET(member_address, s->member.address.len = 0)
+SET(member_weight, s->member.weight = 65536)
+SET(member_phi, s->member.phi = 257)
+SET(member_slots, s->member.slots = FORWARDING_TABLE_MAX + 1)
+SET(member_mac, s->member.next_hop_mac = TEXT("1"))
+SET(member_intent, s->member.intent = LONG_TEXT)
+SET(answerless, s->ctl_trace.reply = NULL)
+SET(name_empty, s->name.name.len = 0)
+SET(name_long, s->name.name = BYTES(long_text, FORWARDING_NAME_MAX))
+SET(name_odd, s->name.name = TEXT("a/b"))
+SET(query_source, s->query.source.len = 0)
+SET(query_destination, s->query.destination = TEXT("0123456789abcde"))
+SET(query_mixed, s->query.destination = TEXT("0123456789abcdef"))
+SET(query_protocol, s->query.protocol = 1)
+SET(query_protocol_wide, s->query.protocol = 256 + IPPROTO_TCP)
+SET(query_source_port, s->query.source_port = 65536)
+SET(query_port, s->query.destination_port = 65536)
+
+static const struct bad_row {
+	enum kind kind;
+	void (*spoil)(struct sample *);
+	const char *says;
+} bad_rows[] = {
+    {INSTALLED, digest_nameless, "installed.tables.service"},
+    {INSTALLED, digest_long_name, "installed.tables.service"},
+    {INSTALLED, digest_nul_in_name, "installed.tables.service"},
+    {INSTALLED, digest_space, "installed.tables.service"},
+    {INSTALLED, digest_short, "installed.tables.digest"},
+    {INSTALLED, digest_empty, "installed.tables.digest"},
+    {REFUSED, refused_long, "refused.why"},
+    {TRACED, trace_reasonless, "trace.reason"},
+    {TRACED, trace_slot, "trace.slot"},
+    {TRACED, trace_serviceless, "trace.service"},
+    {TRACED, trace_backend, "trace.backend"},
+    {TRACED, trace_source, "trace.encap_source"},
+    {TRACED, trace_mac, "trace.next_hop_mac"},
+    {TRACED, trace_interface, "trace.interface"},
+    {STATUS, digest_nameless, "status.tables.service"},
+    {STATUS, digest_short, "status.tables.digest"},
+    {STATUS, interface_nameless, "status.interfaces.name"},
+    {STATUS, interface_driver, "status.interfaces.driver"},
+    {STATUS, interface_detail, "status.interfaces.detail"},
+    {STATUS, reason_nameless, "status.reasons"},
+    {STATUS, service_nameless, "status.services.service"},
+    {STATUS, drop_nameless, "status.services.drops"},
+    {STATUS, backend_address, "status.backends.address"},
+    {STATUS, backend_mac, "status.backends.next_hop_mac"},
+    {STATUS, backend_interface, "status.backends.interface"},
+    {STATUS, version_long, "status.version"},
+    {CTL_ERROR, error_long, "error.text"},
+    {CTL_STATUS, node_missing, "without its node"},
+    {CTL_STATUS, node_name, "node.name"},
+    {CTL_STATUS, node_config, "node.config_error"},
+    {CTL_STATUS, digest_short, "status.tables.digest"},
+    {CTL_STATUS, ctl_name, "service.name"},
+    {CTL_SERVICE, ctl_size, "service.table_size"},
+    {CTL_SERVICE, ctl_digest, "service.digest"},
+    {CTL_SERVICE, ctl_installed, "service.installed_digest"},
+    {CTL_SERVICE, vip, "endpoint.vip"},
+    {CTL_SERVICE, port, "endpoint.port"},
+    {CTL_SERVICE, protocol, "endpoint.protocol"},
+    {CTL_SERVICE, member_address, "member.address"},
+    {CTL_SERVICE, member_weight, "member.weight"},
+    {CTL_SERVICE, member_phi, "member.phi"},
+    {CTL_SERVICE, member_slots, "member.slots"},
+    {CTL_SERVICE, member_mac, "member.next_hop_mac"},
+    {CTL_SERVICE, member_intent, "member.intent"},
+    {CTL_SERVICE, drop_nameless, "service.drops.name"},
+    {CTL_TRACE, answerless, "without its answer"},
+    {CTL_TRACE, trace_slot, "trace.slot"},
+    {ASK_SERVICE, name_empty, "service's name"},
+    {ASK_SERVICE, name_long, "service's name"},
+    {ASK_SERVICE, name_odd, "service's name"},
+    {ASK_TRACE, query_source, "trace.source"},
+    {ASK_TRACE, query_destination, "trace.destination"},
+    {ASK_TRACE, query_mixed, "one IP version"},
+    {ASK_TRACE, query_protocol, "trace.protocol"},
+    {ASK_TRACE, query_protocol_wide, "trace.protocol"},
+    {ASK_TRACE, query_source_port, "trace.source_port"},
+    {ASK_TRACE, query_port, "trace.destination_port"},
+};
+
+START_TEST(bad)
+{
+	const struct bad_row *row = &bad_rows[_i];
+	struct errmsg why;
+	size_t len;
+
+	make_sample();
+	row->spoil(&sample);
+	len = encode(&sample, row->kind, wire, sizeof(wire));
+	ck_assert_int_eq(decode(row->kind, wire, len, &why), -1);
+	ck_assert_msg(strstr(why.text, row->says) != NULL, "'%s' in '%s'",
+	    row->says, why.text);
+}
+END_TEST
+
+/* Empty submessages, which cost much more to unpack than to send. */
+START_TEST(bomb)
+{
+	static uint8_t data[1 << 20];
+	struct errmsg why;
+	size_t n = 0;
+
+	/* Reply.installed, then TableDigests without bytes. */
+	data[n++] = 2 << 3 | 2;
+	for (size_t left = sizeof(data) - 5, i = 0; i < 4; i++, left >>= 7)
+		data[n++] = (uint8_t)((left & 0x7f) | (i < 3 ? 0x80 : 0));
+	while (n + 1 < sizeof(data)) {
+		data[n++] = 2 << 3 | 2;
+		data[n++] = 0;
+	}
+	ck_assert_ptr_null(balancer_wire_reply(data, n, &why));
+}
+END_TEST
+
+/* What a terminal might take for a command does not get there. */
+START_TEST(texts_are_cleaned)
+{
+	struct balancer_reply *r;
+	struct errmsg why;
+	size_t len;
+
+	make_sample();
+	sample.refused.why = TEXT("a\033[2Jb\0c\nd\377");
+	len = encode(&sample, REFUSED, wire, sizeof(wire));
+	r = balancer_wire_reply(wire, len, &why);
+	ck_assert_ptr_nonnull(r);
+	ck_assert_str_eq(r->refusal, "a?[2Jb?c?d?");
+	balancer_reply_free(r);
+}
+END_TEST
+
+START_TEST(requests_to_the_balancer)
+{
+	struct forwarding *state = forwarding_new();
+	struct trace_query query = {.protocol = IPPROTO_TCP, .source_port = 9};
+	Guideway__Balancer__Request *m;
+	const uint8_t *data;
+	size_t len;
+
+	state->generation = 44;
+	addr_parse(&query.source, "198.51.100.9");
+	addr_parse(&query.destination, "203.0.113.10");
+	ck_assert_int_eq(balancer_wire_install(buffer, 1, state), 0);
+	forwarding_free(state);
+	data = unframe(&len);
+	m = guideway__balancer__request__unpack(NULL, len, data);
+	ck_assert_int_eq(
+	    m->body_case, GUIDEWAY__BALANCER__REQUEST__BODY_INSTALL);
+	ck_assert_uint_eq(m->id, 1);
+	ck_assert_uint_eq(m->install->generation, 44);
+	guideway__balancer__request__free_unpacked(m, NULL);
+	frame_done(buffer, len);
+
+	ck_assert_int_eq(balancer_wire_status(buffer, 2, true), 0);
+	data = unframe(&len);
+	m = guideway__balancer__request__unpack(NULL, len, data);
+	ck_assert_int_eq(
+	    m->body_case, GUIDEWAY__BALANCER__REQUEST__BODY_STATUS);
+	ck_assert(m->status->read_back);
+	guideway__balancer__request__free_unpacked(m, NULL);
+	frame_done(buffer, len);
+
+	ck_assert_int_eq(balancer_wire_trace(buffer, 3, &query), 0);
+	data = unframe(&len);
+	m = guideway__balancer__request__unpack(NULL, len, data);
+	ck_assert_int_eq(m->body_case, GUIDEWAY__BALANCER__REQUEST__BODY_TRACE);
+	ck_assert_uint_eq(m->id, 3);
+	ck_assert_uint_eq(m->trace->source.len, 4);
+	ck_assert_uint_eq(m->trace->source_port, 9);
+	guideway__balancer__request__free_unpacked(m, NULL);
+}
+END_TEST
+
+START_TEST(requests_of_the_operator)
+{
+	struct control_request q = {.kind = CONTROL_TRACE}, back;
+	const uint8_t *data;
+	struct errmsg why;
+	size_t len;
+
+	q.trace.protocol = IPPROTO_UDP;
+	q.trace.source_port = 4711;
+	q.trace.destination_port = 443;
+	addr_parse(&q.trace.source, "2001:db8::9");
+	addr_parse(&q.trace.destination, "2001:db8::10");
+	ck_assert_int_eq(ctl_wire_put_request(buffer, &q), 0);
+	data = unframe(&len);
+	ck_assert_int_eq(ctl_wire_get_request(&back, data, len, &why), 0);
+	ck_assert_int_eq(back.kind, CONTROL_TRACE);
+	ck_assert_mem_eq(&back.trace, &q.trace, sizeof(q.trace));
+	frame_done(buffer, len);
+
+	q = (struct control_request){.kind = CONTROL_SERVICE};
+	strcpy(q.service, "web");
+	ck_assert_int_eq(ctl_wire_put_request(buffer, &q), 0);
+	data = unframe(&len);
+	ck_assert_int_eq(ctl_wire_get_request(&back, data, len, &why), 0);
+	ck_assert_int_eq(back.kind, CONTROL_SERVICE);
+	ck_assert_str_eq(back.service, "web");
+	frame_done(buffer, len);
+
+	q.kind = CONTROL_STATUS;
+	ck_assert_int_eq(ctl_wire_put_request(buffer, &q), 0);
+	data = unframe(&len);
+	ck_assert_int_eq(ctl_wire_get_request(&back, data, len, &why), 0);
+	ck_assert_int_eq(back.kind, CONTROL_STATUS);
+}
+END_TEST
+
+/* A reply through both of its functions and back into bytes: the same bytes. */
+START_TEST(replies_survive_the_way)
+{
+	enum kind kind = (enum kind)(CTL_ERROR + _i);
+	struct control_reply reply;
+	struct arena *arena = arena_new();
+	const uint8_t *data;
+	struct errmsg why;
+	size_t len, got;
+
+	make_sample();
+	len = encode(&sample, kind, wire, sizeof(wire));
+	ck_assert_int_eq(ctl_wire_get_reply(arena, &reply, wire, len, &why), 0);
+	ck_assert_int_eq(ctl_wire_put_reply(buffer, &reply), 0);
+	data = unframe(&got);
+	ck_assert_uint_eq(got, len);
+	ck_assert_mem_eq(data, wire, len);
+	arena_free(arena);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+	Suite *s = suite_create("agent_wire");
+	TCase *tc = tcase_create("agent_wire");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, good, 0, KINDS);
+	tcase_add_loop_test(tc, truncated, 0, KINDS);
+	tcase_add_loop_test(tc, bad, 0, ROWS(bad_rows));
+	tcase_add_test(tc, bomb);
+	tcase_add_test(tc, texts_are_cleaned);
+	tcase_add_test(tc, requests_to_the_balancer);
+	tcase_add_test(tc, requests_of_the_operator);
+	tcase_add_loop_test(
+	    tc, replies_survive_the_way, 0, CTL_TRACE - CTL_ERROR + 1);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+UNIT_MAIN(make_suite)
