@@ -31,7 +31,7 @@ struct live {
 	struct event_base *base;
 	struct serving serving;
 	struct driver_env env;
-	struct nexthop *nexthop;
+	struct nexthop *nexthop; /* these two: NULL without interfaces */
 	struct ports *ports;
 	struct server *server;
 	struct event *signals[N_SIGNALS];
@@ -67,6 +67,8 @@ prepare(void *ctx, struct fib *fib, struct errmsg *why)
 	struct live *live = ctx;
 	const struct forwarding *f = fib_state(fib);
 
+	if (live->nexthop == NULL)
+		return 0;
 	if (nexthop_set(live->nexthop, f->backends, f->n_backends, why) == -1)
 		return -1;
 	for (size_t i = 0; i < f->n_backends; i++)
@@ -81,6 +83,8 @@ warn_of_local_vips(struct live *live, const struct forwarding *f)
 	const struct forwarding_service *s;
 	char text[ADDR_TEXT_MAX];
 
+	if (live->nexthop == NULL)
+		return;
 	for (size_t i = 0; i < f->n_services; i++) {
 		s = &f->services[i];
 		for (size_t e = 0; e < s->n_endpoints; e++) {
@@ -112,7 +116,8 @@ install(struct live *live, struct wire_request *request, struct evbuffer *out)
 		log_warnx("serving", "state refused: %s", why.text);
 		return wire_put_refused(out, request->id, why.text);
 	}
-	ports_set_state(live->ports, state);
+	if (live->ports != NULL)
+		ports_set_state(live->ports, state);
 	log_info("serving", "state %llu: %zu services, %zu backends",
 	    (unsigned long long)state->generation, state->n_services,
 	    state->n_backends);
@@ -129,11 +134,15 @@ static void
 fill_hop(const struct live *live, size_t position, bool *has_mac,
     uint8_t mac[REPORT_MAC_LEN], const char **interface)
 {
-	const struct fib_next_hop *hop = nexthop_get(live->nexthop, position);
+	const struct fib_next_hop *hop;
 	const struct netlink_link *link;
 
-	*has_mac = hop->resolved;
+	*has_mac = false;
 	*interface = "";
+	if (live->nexthop == NULL)
+		return;
+	hop = nexthop_get(live->nexthop, position);
+	*has_mac = hop->resolved;
 	if (!hop->resolved)
 		return;
 	memcpy(mac, hop->mac, REPORT_MAC_LEN);
@@ -169,8 +178,9 @@ fill_status(struct live *live, struct arena *arena, struct balancer_status *st,
     bool read_back)
 {
 	if (report_fill(arena, st, &live->serving, read_back) == -1 ||
-	    ports_report(
-		live->ports, arena, &st->interfaces, &st->n_interfaces) == -1)
+	    (live->ports != NULL &&
+		ports_report(live->ports, arena, &st->interfaces,
+		    &st->n_interfaces) == -1))
 		return -1;
 	st->pid = (uint64_t)getpid();
 	st->uptime_s = (uint64_t)((mono_now().us - live->started.us) / 1000000);
@@ -306,22 +316,10 @@ start_core(struct live *live, struct errmsg *why)
 }
 
 static int
-start(struct live *live, const struct conf *conf, struct errmsg *why)
+start_interfaces(struct live *live, const struct conf *conf, struct errmsg *why)
 {
 	const struct nexthop_handler handler = {on_next_hop, on_links, live};
 
-	if (conf->n_interfaces == 0)
-		return errmsg_set(why,
-		    "%s: no interfaces: name those that packets for VIPs come "
-		    "in through under balancer.interfaces",
-		    conf->path);
-	if (privilege_check(why) == -1 || start_core(live, why) == -1)
-		return -1;
-	if ((live->base = event_base_new()) == NULL || add_signals(live) == -1)
-		return errmsg_set(why, "event loop: cannot be made");
-	/* Before anything that a living balancer would notice. */
-	if (listen_on(live, conf->run_dir, why) == -1)
-		return -1;
 	live->env.base = live->base;
 	live->env.forwarder = &live->serving.forwarder;
 	if ((live->env.tx = tx_new(why)) == NULL ||
@@ -333,6 +331,30 @@ start(struct live *live, const struct conf *conf, struct errmsg *why)
 		return -1;
 	ports_check(live->ports);
 	return privilege_drop(conf->user, why);
+}
+
+/* Without interfaces it only answers the agent, and needs no privileges: for
+ * trying a configuration out. */
+static int
+start(struct live *live, const struct conf *conf, struct errmsg *why)
+{
+	bool forwards = conf->n_interfaces > 0;
+
+	if ((forwards && privilege_check(why) == -1) ||
+	    start_core(live, why) == -1)
+		return -1;
+	if ((live->base = event_base_new()) == NULL || add_signals(live) == -1)
+		return errmsg_set(why, "event loop: cannot be made");
+	/* Before anything that a living balancer would notice. */
+	if (listen_on(live, conf->run_dir, why) == -1)
+		return -1;
+	if (forwards)
+		return start_interfaces(live, conf, why);
+	log_warnx("main",
+	    "%s: no interfaces, so nothing is forwarded: name those that "
+	    "packets for VIPs come in through under balancer.interfaces",
+	    conf->path);
+	return 0;
 }
 
 static void
