@@ -5,6 +5,7 @@
  * flow, always the same 1,024 packets, and 1,048,576 flows, 64 MiB of them. */
 #include "config.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +16,9 @@
 #include "common/addr.h"
 #include "common/forwarding.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/packets.h"
 
 #define BACKENDS   100
-#define PACKET_LEN 64
 #define OUTER_LEN  24
 #define RING_LEN   256 /* bytes for each packet on its way out */
 #define RING       1024
@@ -80,7 +81,7 @@ make_state(void)
 	s->table_size = FORWARDING_TABLE_DEFAULT;
 	s->endpoints = need(calloc(1, sizeof(*s->endpoints)));
 	s->endpoints[0] = (struct forwarding_endpoint){
-	    addr_of("203.0.113.10"), 80, 6};
+	    addr_of(BENCH_VIP), BENCH_PORT, IPPROTO_TCP};
 	s->n_endpoints = 1;
 	s->members = need(calloc(BACKENDS, sizeof(*s->members)));
 	s->n_members = BACKENDS;
@@ -111,39 +112,6 @@ make_fib(void)
 	return fib;
 }
 
-static uint16_t
-ip_checksum(const uint8_t *header)
-{
-	uint32_t sum = 0;
-
-	for (int i = 0; i < 20; i += 2)
-		sum += (uint32_t)(header[i] << 8 | header[i + 1]);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t) ~(sum + (sum >> 16));
-}
-
-/* A TCP acknowledgement of flow `flow` to the VIP. */
-static void
-make_packet(uint8_t *p, uint32_t flow)
-{
-	static const uint8_t start[] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 3, 8,
-	    0, 0x45, 0, 0, PACKET_LEN - 14, 0, 0, 0x40, 0, 64, 6, 0, 0, 198, 18,
-	    0, 0, 203, 0, 113, 10, 0, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 1, 0x50,
-	    0x10, 0xff, 0xff, 0x12, 0x34};
-	uint16_t sum;
-
-	memset(p, 0, PACKET_LEN);
-	memcpy(p, start, sizeof(start));
-	p[28] = (uint8_t)(flow >> 16);
-	p[29] = (uint8_t)(flow >> 8);
-	p[34] = (uint8_t)(flow | 0x80);
-	p[35] = (uint8_t)(flow * 37);
-	p[27] = (uint8_t)(18 + (flow >> 7 & 1));
-	sum = ip_checksum(p + 14);
-	p[24] = (uint8_t)(sum >> 8);
-	p[25] = (uint8_t)sum;
-}
-
 struct load {
 	const char *name;
 	uint8_t *packets;
@@ -155,9 +123,9 @@ make_load(struct load *load, const char *name, uint32_t n, uint32_t flows)
 {
 	load->name = name;
 	load->n = n;
-	load->packets = need(malloc((size_t)n * PACKET_LEN));
+	load->packets = need(malloc((size_t)n * BENCH_PACKET_LEN));
 	for (uint32_t i = 0; i < n; i++)
-		make_packet(load->packets + (size_t)i * PACKET_LEN,
+		bench_packet(load->packets + (size_t)i * BENCH_PACKET_LEN,
 		    i % flows * 2654435761u >> 8);
 }
 
@@ -170,11 +138,11 @@ run_forward(struct forwarder *fw, const struct load *load, struct ring *ring)
 
 	for (uint32_t i = 0; i < MANY_FLOWS; i += FORWARD_BATCH) {
 		const uint8_t *p = load->packets +
-		    (size_t)(i & (load->n - 1)) * PACKET_LEN;
+		    (size_t)(i & (load->n - 1)) * BENCH_PACKET_LEN;
 
 		for (uint32_t j = 0; j < FORWARD_BATCH; j++)
-			frames[j] = (struct frame){p + j * PACKET_LEN,
-			    PACKET_LEN, PACKET_LEN, 1, 1500};
+			frames[j] = (struct frame){p + j * BENCH_PACKET_LEN,
+			    BENCH_PACKET_LEN, BENCH_PACKET_LEN, 1, 1500};
 		forward_batch(
 		    fw, frames, FORWARD_BATCH, 1, &ring->sink, reasons);
 	}
@@ -193,8 +161,9 @@ run_copy(const struct load *load, struct ring *ring)
 
 		memcpy(out, outer, OUTER_LEN);
 		memcpy(out + OUTER_LEN,
-		    load->packets + (size_t)(i & (load->n - 1)) * PACKET_LEN,
-		    PACKET_LEN);
+		    load->packets +
+			(size_t)(i & (load->n - 1)) * BENCH_PACKET_LEN,
+		    BENCH_PACKET_LEN);
 		BENCH_USE(out);
 	}
 	return (bench_cpu_s() - start) / MANY_FLOWS;
