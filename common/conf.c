@@ -6,7 +6,8 @@
 
 #include "common/conf.h"
 
-#include <errno.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,38 @@ keep_first_error(cyaml_log_t level, void *ctx, const char *fmt, va_list ap)
 	cause->text[strcspn(cause->text, "\n")] = '\0';
 }
 
+/* libcyaml asks for room for one more entry each time; a list would be copied
+ * as often as it has entries wherever realloc moves. */
+struct block {
+	size_t room;
+	alignas(max_align_t) unsigned char data[];
+};
+
+static void *
+allocate(void *ctx, void *pointer, size_t size)
+{
+	unsigned char *data = pointer;
+	struct block *b = NULL;
+	size_t room = size;
+
+	(void)ctx;
+	if (data != NULL)
+		b = (void *)(data - offsetof(struct block, data));
+	if (size == 0) {
+		free(b);
+		return NULL;
+	}
+	if (b != NULL) {
+		if (b->room >= size)
+			return data;
+		room += size / 2;
+	}
+	if ((b = realloc(b, sizeof(*b) + room)) == NULL)
+		return NULL;
+	b->room = room;
+	return b->data;
+}
+
 static struct conf *
 read_text(const char *path, const char *text, size_t len,
     const struct conf_tree *tree, struct errmsg *why)
@@ -34,7 +67,7 @@ read_text(const char *path, const char *text, size_t len,
 	const cyaml_config_t config = {
 	    .log_fn = keep_first_error,
 	    .log_ctx = &cause,
-	    .mem_fn = cyaml_mem,
+	    .mem_fn = allocate,
 	    .log_level = CYAML_LOG_ERROR,
 	    .flags = CYAML_CFG_NO_ALIAS,
 	};

@@ -551,7 +551,7 @@ make_suite(void)
 	Suite *s = suite_create("conf");
 	TCase *tc = tcase_create("conf");
 
-	tcase_set_timeout(tc, 30);
+	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, bad, 0, ROWS(bad_rows));
 	tcase_add_loop_test(tc, good, 0, ROWS(good_rows));
 	tcase_add_test(tc, defaults_of_the_machine);
