@@ -2,7 +2,12 @@
 /* The keys of the configuration file: the one table of them, as libcyaml takes
  * it, and the plain structs that libcyaml fills. conf_lint.c checks a text
  * against the table, conf_check.c makes a struct conf of the structs. A pointer
- * that is NULL is a key that was not given. */
+ * that is NULL is a key that was not given.
+ *
+ * A new key touches: this file and conf_schema.c; struct conf (conf.h), its
+ * checks and default (conf_check.c, conf_cross.c), its print (conf_print.c);
+ * guideway.yaml.5, which a test holds against the table; rows in check_conf.c;
+ * deploy/guideway.yaml where users should see it. */
 #ifndef COMMON_CONF_SCHEMA_H
 #define COMMON_CONF_SCHEMA_H
 
