@@ -161,11 +161,14 @@ trace(struct live *live, struct wire_request *request, struct evbuffer *out)
 	forward_trace(live->serving.fib, &q->source, &q->destination,
 	    q->protocol, q->source_port, q->destination_port, &t);
 	answer.reason = reason_name(t.reason);
-	if (reason_verdict(t.reason) == VERDICT_FORWARD) {
-		answer.forwarded = true;
+	answer.forwarded = reason_verdict(t.reason) == VERDICT_FORWARD;
+	answer.chosen = answer.forwarded || t.reason == REASON_DROP_NO_NEXT_HOP;
+	if (answer.chosen) {
 		answer.service = f->services[t.service].name;
 		answer.slot = t.slot;
 		answer.backend = f->backends[t.backend];
+	}
+	if (answer.forwarded) {
 		answer.encap_source = t.source;
 		fill_hop(live, t.backend, &answer.has_mac, answer.mac,
 		    &answer.interface);

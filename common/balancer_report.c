@@ -323,11 +323,14 @@ trace_answer_to_message(struct arena *arena, const struct trace_answer *a)
 		return NULL;
 	m->reason = field_of_text(a->reason);
 	m->forwarded = a->forwarded;
+	m->chosen = a->chosen;
+	if (a->chosen) {
+		m->service = field_of_text(a->service);
+		m->slot = a->slot;
+		m->backend = field_of_addr(&a->backend);
+	}
 	if (!a->forwarded)
 		return m;
-	m->service = field_of_text(a->service);
-	m->slot = a->slot;
-	m->backend = field_of_addr(&a->backend);
 	m->encap_source = field_of_addr(&a->encap_source);
 	m->interface = field_of_text(a->interface);
 	m->next_hop_mac = mac_to_field(a->has_mac, a->mac);
@@ -343,14 +346,21 @@ trace_answer_from_message(struct arena *arena, struct trace_answer *a,
 	memset(a, 0, sizeof(*a));
 	a->service = a->interface = "";
 	a->reason = fields_name(&f, &m->reason, NAME_MAX_LEN, "trace.reason");
+	a->chosen = m->chosen;
 	a->forwarded = m->forwarded;
-	if (a->forwarded) {
+	if (a->forwarded && !a->chosen)
+		return errmsg_set(why,
+		    "trace.chosen: to be forwarded, a "
+		    "backend must be chosen");
+	if (a->chosen) {
 		a->service = fields_name(
 		    &f, &m->service, NAME_MAX_LEN, "trace.service");
 		a->slot = fields_number(
 		    &f, m->slot, FORWARDING_TABLE_MAX - 1, "trace.slot");
 		a->backend = fields_addr(
 		    &f, &m->backend, false, "trace.backend");
+	}
+	if (a->forwarded) {
 		a->encap_source = fields_addr(
 		    &f, &m->encap_source, true, "trace.encap_source");
 		a->interface = fields_text(

@@ -74,10 +74,11 @@ struct trace_query {
 
 struct trace_answer {
 	const char *reason; /* as in balancer/core/reason.h */
-	bool forwarded;     /* what follows is set */
+	bool chosen;        /* these three are set */
 	const char *service;
 	uint32_t slot;
 	struct addr backend;
+	bool forwarded;           /* all of it is set */
 	struct addr encap_source; /* none: no next hop yet */
 	const char *interface;    /* "": no next hop yet */
 	bool has_mac;

@@ -142,6 +142,31 @@ print_services(const struct control_reply *r)
 	columns_print(c, stdout);
 }
 
+/* What became of packets; what never happened is left to --json. */
+static void
+print_reasons(const struct balancer_status *b)
+{
+	struct columns *c;
+	char packets[UNIT_TEXT_MAX];
+
+	if (b == NULL || sum(b->reasons, b->n_reasons) == 0)
+		return;
+	c = columns_new("lrl");
+	columns_head(c, "REASON|PACKETS|WHAT IT MEANS");
+	for (size_t i = 0; i < b->n_reasons; i++) {
+		const struct report_counter *r = &b->reasons[i];
+
+		if (r->packets == 0)
+			continue;
+		columns_add(c, STYLE_PLAIN, "%s", r->name);
+		columns_add(
+		    c, STYLE_PLAIN, "%s", unit_count(r->packets, packets));
+		columns_add(c, STYLE_DIM, "%s", show_reason(r->name));
+	}
+	putchar('\n');
+	columns_print(c, stdout);
+}
+
 static json_t *
 interfaces_json(const struct balancer_status *b)
 {
@@ -214,6 +239,7 @@ cli_status(const struct cli *cli)
 		print_node(&reply.node);
 		print_interfaces(reply.node.balancer);
 		print_services(&reply);
+		print_reasons(reply.node.balancer);
 	}
 	arena_free(arena);
 	return status;

@@ -31,16 +31,15 @@ print_text(const struct trace_query *q, const struct control_reply *r)
 
 	print_flow(q);
 	printf("node      %s\n", r->node.name);
-	if (!a->forwarded) {
-		style_print(stdout, STYLE_BAD, "reason    %s: %s\n", a->reason,
-		    show_reason(a->reason));
-		return;
+	if (a->chosen) {
+		printf("service   %s\n", a->service);
+		printf("slot      %u\n", a->slot);
+		printf("backend   %s\n", addr_format(&a->backend, addr));
 	}
-	printf("service   %s\n", a->service);
-	printf("slot      %u\n", a->slot);
-	style_print(stdout, STYLE_GOOD, "backend   %s\n",
-	    addr_format(&a->backend, addr));
-	printf("reason    %s: %s\n", a->reason, show_reason(a->reason));
+	style_print(stdout, a->forwarded ? STYLE_GOOD : STYLE_BAD,
+	    "reason    %s: %s\n", a->reason, show_reason(a->reason));
+	if (!a->forwarded)
+		return;
 	if (!addr_is_none(&a->encap_source))
 		printf(
 		    "outer     from %s\n", addr_format(&a->encap_source, addr));
@@ -64,11 +63,13 @@ print_json(const struct trace_query *q, const struct control_reply *r)
 	    (int)q->destination_port, "protocol", show_protocol(q->protocol),
 	    "reason", a->reason, "forwarded", a->forwarded));
 
-	if (a->forwarded) {
+	if (a->chosen) {
 		json_object_set_new(
 		    o, "service", cli_json(json_string(a->service)));
 		json_object_set_new(o, "slot", cli_json(json_integer(a->slot)));
 		json_object_set_new(o, "backend", show_addr_json(&a->backend));
+	}
+	if (a->forwarded) {
 		json_object_set_new(
 		    o, "encap_source", show_addr_json(&a->encap_source));
 		json_object_set_new(

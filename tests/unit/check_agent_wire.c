@@ -123,7 +123,7 @@ sample_balancer(struct sample *s)
 	s->refused.why = TEXT("no");
 	guideway__balancer__trace_reply__init(&s->trace);
 	s->trace.reason = TEXT("forward");
-	s->trace.forwarded = 1;
+	s->trace.forwarded = s->trace.chosen = 1;
 	s->trace.service = TEXT("web");
 	s->trace.slot = 255;
 	s->trace.backend = TEXT("\x0a\x01\x00\x01");
@@ -356,6 +356,7 @@ SET(digest_short, s->digest.digest.len = 15)
 SET(digest_empty, s->digest.digest.len = 0)
 SET(refused_long, s->refused.why = LONG_TEXT)
 SET(trace_reasonless, s->trace.reason.len = 0)
+SET(trace_unchosen, s->trace.chosen = 0)
 SET(trace_slot, s->trace.slot = FORWARDING_TABLE_MAX)
 SET(trace_serviceless, s->trace.service.len = 0)
 SET(trace_backend, s->trace.backend.len = 3)
@@ -414,6 +415,7 @@ static const struct bad_row {
     {INSTALLED, digest_empty, "installed.tables.digest"},
     {REFUSED, refused_long, "refused.why"},
     {TRACED, trace_reasonless, "trace.reason"},
+    {TRACED, trace_unchosen, "trace.chosen"},
     {TRACED, trace_slot, "trace.slot"},
     {TRACED, trace_serviceless, "trace.service"},
     {TRACED, trace_backend, "trace.backend"},

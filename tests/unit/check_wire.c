@@ -189,6 +189,7 @@ START_TEST(replies)
 {
 	struct report_digest digest = {"web", {1, 2, 3}};
 	struct trace_answer answer = {.reason = "forward",
+	    .chosen = true,
 	    .forwarded = true,
 	    .service = "web",
 	    .slot = 9,
