@@ -99,7 +99,7 @@ programs_up() {
 		program_wait "$host" nginx backend_answers "$host"
 	done
 	for host in "${NODES[@]}"; do
-		program_wait "$host" balancer node_in_sync "$host"
+		program_wait "$host" balancer node_ready "$host"
 	done
 }
 
@@ -188,6 +188,7 @@ node_files() {
 	node:
 	  name: $host
 	  run_dir: $dir/run
+	  user: nobody
 	cluster:
 	  seed: 000102030405060708090a0b0c0d0e0f
 	balancer:
@@ -228,11 +229,14 @@ tunnel_addr() {
 guideway() {
 	local host=$1
 	shift
-	host_do "$host" "$(lab_builddir)/agent/cli/guideway" "$@" \
-	    --config "$RUN/$host/guideway.yaml"
+	host_do "$host" "$(lab_builddir)/agent/guideway" "$@" \
+	    --socket "$RUN/$host/run/agent.sock"
 }
 
-node_in_sync() {
+# Ready: it serves what its agent computed, and knows the way to each backend.
+node_ready() {
 	[ "$(guideway "$1" status --json 2>/dev/null |
-		jq -r .node.in_sync)" = true ]
+		jq -r .balancer.in_sync)" = true ] &&
+		[ "$(guideway "$1" service show web --json 2>/dev/null |
+			jq -r '.members | all(.resolved)')" = true ]
 }

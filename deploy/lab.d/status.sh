@@ -18,9 +18,18 @@ lab_status() {
 			pid=$(program_pid "$host" "$program")
 			line+="$program ${pid:-DOWN}  "
 		done
+		[[ $host != lb* ]] || line+=$(status_node "$host")
 		printf '%-8s %-15s %-20s %s\n' "$host" "$(addr4 "$host")" \
 		    "$(addr6 "$host")" "$line"
 	done
+}
+
+# Does the node serve what its agent computed, and which tables are they?
+status_node() {
+	guideway "$1" status --json 2>/dev/null | jq -r '
+	    (if .balancer.in_sync then "in sync: " else "NOT IN SYNC: " end) +
+	    ([.services[] | .name + " " + .digest[:8]] | join(", "))' ||
+		echo "its agent does not answer"
 }
 
 # The nodes that the router's route to the IPv4 VIP goes over.

@@ -112,8 +112,12 @@ many() {
 	    "$(url "$1" "/?[1-$2]")"
 }
 
-# The JSON of a node's status, and a counter in it.
-node_status() {
-	on "$1" "$(lab show build)/agent/cli/guideway" status --json \
-	    --socket "$run/$1/run/agent.sock"
+# What a node says of itself.
+node_status() { lab guideway "$1" status --json; }
+
+node_in_sync() {
+	[ "$(node_status "$1" 2>/dev/null | jq -r .balancer.in_sync)" = true ]
 }
+
+# reason_count NODE REASON: how many packets went that way.
+reason_count() { node_status "$1" | jq --arg r "$2" '.balancer.reasons[$r]'; }

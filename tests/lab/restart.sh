@@ -37,6 +37,8 @@ begin_polling() {
 	wait_until 5 test -s "$work/answers"
 }
 
+polled() { [ "$(wc -l <"$work/answers")" -ge "$1" ]; }
+
 end_polling() {
 	rm "$work/polling"
 	wait "$polling"
@@ -75,13 +77,12 @@ begin_polling
 lab stop lb1 balancer KILL
 lab start lb1 balancer
 wait_until 10 node_in_sync lb1
-lost=$(grep -c lost "$work/answers" || true)
-: >"$work/answers"
-wait_until 10 test -s "$work/answers"
+wait_until 30 polled $(($(wc -l <"$work/answers") + 50))
 end_polling
-# Each lost SYN costs its connection a second, so it is one or two at most.
-check "only the moment of the restart was lost" at_most 2 "$lost"
-check "nothing was lost after it" equal "$(grep -c lost "$work/answers")" 0
+# A SYN that is lost costs its connection a second: that of the moment, and
+# one more while it starts on a busy machine.
+check "only the moment of the balancer's restart was lost" \
+    at_most 2 "$(grep -c lost "$work/answers")"
 
 begin_transfer 4
 lab stop lb1 agent KILL

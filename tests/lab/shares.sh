@@ -37,14 +37,16 @@ share_of_nodes() {
 
 forwarded() { reason_count "$1" forward; }
 
-# The same client port through one node and another.
+# The same client port through one node and another. The server closes, so
+# that the client's port is free again at once.
 same_backend() {
-	local version=$1 port first node
+	local version=$1 port first node answer
 	for port in 20001 20002 20003 20004 20005 20006 20007 20008; do
 		first=
 		for node in $nodes; do
 			lab route "$node"
-			answer=$(get "$version" --local-port $port)
+			answer=$(get "$version" --local-port $port \
+			    -H 'Connection: close')
 			is_backend "$answer" || return 1
 			equal "$answer" "${first:=$answer}" || return 1
 		done

@@ -35,7 +35,7 @@ show_log() { tail -n "${2:-40}" "$1" | sed 's/^/#   /'; }
 in_group() {
 	local status=0
 	set -m
-	"$@" </dev/null &
+	"$@" </dev/null 3>&- &
 	child=$!
 	set +m
 	wait "$child" || status=$?
