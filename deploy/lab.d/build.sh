@@ -41,7 +41,7 @@ build_configure() {
 build_make() {
 	local dir=$1
 	shift
-	echo "build: make $*"
+	echo "build: make${*:+ $*}"
 	as_owner make -s -C "$dir" -j "$(nproc)" "$@" >&2
 }
 

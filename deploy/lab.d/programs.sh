@@ -59,13 +59,11 @@ program_signal() {
 }
 
 program_stop() {
-	local pid
-	pid=$(program_pid "$1" "$2")
 	program_signal "$1" "$2" "$3"
-	wait_for 10 "$2 on $1 to end" process_ended "$pid"
+	wait_for 10 "$2 on $1 to end" program_ended "$1" "$2"
 }
 
-process_ended() { ! kill -0 "$1" 2>/dev/null; }
+program_ended() { [ -z "$(program_pid "$1" "$2")" ]; }
 
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds.
 wait_for() {

@@ -17,6 +17,19 @@ answers_udp() {
 	    timeout 3 head -n 1 <&5' udp "${!vip}")"
 }
 
+# Too long for a link: in fragments, which have to meet at one backend again.
+# The first over IPv6 is lost, since its sender has to be told to make them
+# smaller.
+answers_fragmented() {
+	local target
+	case $1 in
+	4) target=UDP4:$vip4:5353 ;;
+	6) target=UDP6:[$vip6]:5353 ;;
+	esac
+	is_backend "$(head -c 4000 /dev/zero |
+		on client socat -b 8192 -t 1 - "$target")"
+}
+
 answers_ping() { on client ping -n -q -c 3 -i 0.1 -W 1 "$1"; }
 
 # A session to the node itself, as ssh is: both ways, over a while.
@@ -47,6 +60,8 @@ for node in $nodes; do
 	for version in 4 6; do
 		check "$node: HTTP over IPv$version" answers_http $version
 		check "$node: UDP over IPv$version" answers_udp $version
+		check "$node: UDP in fragments over IPv$version" \
+		    wait_until 10 answers_fragmented $version
 	done
 	check "$node: the IPv4 VIP answers a ping" answers_ping "$vip4"
 	check "$node: the IPv6 VIP answers a ping" answers_ping "$vip6"

@@ -112,6 +112,30 @@ many() {
 	    "$(url "$1" "/?[1-$2]")"
 }
 
+# Connections one after another until end_polling; those that fail are lines
+# "lost" in $work/answers.
+begin_polling() {
+	touch "$work/polling"
+	: >"$work/answers"
+	while [ -e "$work/polling" ]; do
+		get 4 --max-time 1 >>"$work/answers" 2>&1 ||
+			echo lost >>"$work/answers"
+	done &
+	polling=$!
+	wait_until 5 polled 1
+}
+
+polled() { [ "$(wc -l <"$work/answers")" -ge "$1" ]; }
+
+# After 50 more, so that late losses show, too.
+end_polling() {
+	wait_until 60 polled $(($(wc -l <"$work/answers") + 50))
+	rm "$work/polling"
+	wait "$polling"
+}
+
+lost() { grep -c lost "$work/answers" || true; }
+
 # What a node says of itself.
 node_status() { lab guideway "$1" status --json; }
 

@@ -29,6 +29,7 @@ lab route lb1
 cp "$config" "$work/good.yaml"
 check "all backends serve" sees_backends "be1 be2 be3 be4"
 
+begin_polling
 without_be4 >"$config"
 lab reload lb1 agent
 check "a backend taken out of the file gets nothing new" \
@@ -48,4 +49,7 @@ lab reload lb1 agent
 check "the good one again: all backends" \
     wait_until 5 sees_backends "be1 be2 be3 be4"
 check "... and the error is gone" says_none
+end_polling
+# One that was open to the backend taken out is answered by another.
+check "no new connection was lost over all that" at_most 1 "$(lost)"
 finish
