@@ -157,8 +157,8 @@ print_help(FILE *to)
 static void
 print_command_help(const struct command *command, FILE *to)
 {
-	fprintf(to, "usage: guideway %s [OPTION...] %s\n\n%s\n", command->name,
-	    command->args, command->help);
+	fprintf(to, "usage: guideway [OPTION...] %s%s%s\n\n%s\n", command->name,
+	    command->args[0] != '\0' ? " " : "", command->args, command->help);
 	print_options(command->takes, to);
 }
 

@@ -1,0 +1,158 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# guideway-agent and guideway without a balancer: usage, exit codes, messages,
+# reload, the operator's socket.
+. "$(dirname "$0")/lib.sh"
+
+agent=$build/agent/guideway-agent
+
+say "usage"
+expect 0 "$agent" --help
+says out "usage: guideway-agent"
+expect 0 "$agent" --version
+expect 2 "$agent" --nonsense
+expect 2 "$agent" argument
+expect 2 "$agent" -v
+for command in status "service show" table trace; do
+	expect 0 guideway --help
+	says out "$command"
+	# shellcheck disable=SC2086 # two words are two arguments
+	expect 0 guideway $command --help
+	says out "usage: guideway [OPTION...] $command"
+done
+expect 2 guideway
+expect 2 guideway frobnicate
+expect 2 guideway status more
+expect 2 guideway service show
+expect 2 guideway service show 'a/b'
+expect 2 guideway trace 198.51.100.9:1
+
+say "nobody there"
+expect 1 guideway status
+says err "no agent answers at $GUIDEWAY_SOCKET"
+[ "$(wc -l <"$work/err")" -eq 1 ] || fail "more than one line"
+expect 1 guideway --config "$work/none.yaml" --socket "$work/none" status
+says err "$work/none"
+expect 1 env -u GUIDEWAY_SOCKET "$build/agent/guideway" \
+    --config "$work/none.yaml" status
+says err "none.yaml"
+
+say "--check"
+write_conf
+expect 0 "$agent" --config "$conf" --check
+says out "good"
+expect 0 "$agent" --config "$conf" --check -v
+cp "$work/out" "$work/canonical.yaml"
+expect 0 "$agent" --config "$work/canonical.yaml" --check -v
+cmp "$work/out" "$work/canonical.yaml" || fail "the canonical form is none"
+sed 's/weight: 3/weight: 70000/' "$conf" >"$work/bad.yaml"
+expect 1 "$agent" --config "$work/bad.yaml" --check
+says err "bad.yaml:15:17: "
+[ "$(wc -l <"$work/err")" -eq 1 ] || fail "more than one line"
+expect 1 "$agent" --config "$work/bad.yaml"
+expect 1 "$agent" --config "$work/none.yaml" --check
+says err "none.yaml"
+
+say "running"
+start_agent
+expect 0 guideway status
+says out "node           lb1"
+says out "not connected"
+says out "in sync        no"
+says out "203.0.113.10:80/tcp"
+says out "[2001:db8:113::10]:80/tcp"
+says out "2/2"
+expect 0 env -u GUIDEWAY_SOCKET "$build/agent/guideway" --config "$conf" \
+    status --json
+says out '"connected": false'
+expect 0 guideway service show web
+says out "192.0.2.12"
+says out "75.00 %"
+expect 0 guideway --json service show web
+says out '"slots": 768'
+says out '"health": "unknown"'
+expect 1 guideway service show mail
+says err "no service is called 'mail'"
+expect 1 guideway trace 198.51.100.9:4711 to 203.0.113.10:80
+says err "balancer is not connected"
+[ "$(stat -c %a "$GUIDEWAY_SOCKET")" = 660 ] || fail "mode of the socket"
+case $(guideway status) in
+*"$(printf '\033')"*) fail "colour, and no terminal" ;;
+esac
+
+say "a second agent is refused, and does no harm"
+expect 1 "$agent" --config "$conf"
+says err "another process listens"
+expect 0 guideway status
+
+say "what speaks another language"
+if command -v nc >/dev/null; then
+	printf '\000\000\000\004junk' | nc -w 2 -U "$GUIDEWAY_SOCKET" \
+	    >/dev/null || :
+	printf '\377\377\377\377' | nc -w 2 -U "$GUIDEWAY_SOCKET" \
+	    >/dev/null || :
+fi
+expect 0 guideway status
+
+say "reload"
+digest=$(digests)
+write_conf draining
+kill -HUP "$agent_pid"
+until_true sh -c "'$build/agent/guideway' status | grep -q 1/2"
+[ "$(digests)" != "$digest" ] || fail "the digest has not changed"
+digest=$(digests)
+cp "$work/bad.yaml" "$conf"
+kill -HUP "$agent_pid"
+until_true sh -c "'$build/agent/guideway' status | grep -q 'last reload'"
+expect 0 guideway status
+says out ":15:17: "
+says out "1/2"
+[ "$(digests)" = "$digest" ] || fail "a bad file has changed something"
+write_conf
+sed -i "s|run_dir: .*|run_dir: $work/elsewhere|" "$conf"
+kill -HUP "$agent_pid"
+until_true sh -c "'$build/agent/guideway' status | grep -q 'run_dir changed'"
+write_conf
+kill -HUP "$agent_pid"
+until_true sh -c "! '$build/agent/guideway' status | grep -q 'last reload'"
+
+say "a clean end"
+stop "$agent_pid" TERM
+agent_pid=''
+[ "$ended" -eq 0 ] || fail "ended with $ended"
+[ ! -e "$GUIDEWAY_SOCKET" ] || fail "the socket is left"
+
+say "a socket left by one that was killed is replaced"
+start_agent
+stop "$agent_pid" KILL
+[ -e "$GUIDEWAY_SOCKET" ] || fail "expected it to be left"
+start_agent
+stop "$agent_pid" TERM
+agent_pid=''
+
+say "table"
+seed=000102030405060708090a0b0c0d0e0f
+expect 0 guideway table --size 1024 --seed $seed backend-0 backend-1 backend-2
+[ "$(cut -d' ' -f1-8 "$work/out")" = "0 1 0 2 2 0 1 2" ] ||
+    fail "golden: $(cut -d' ' -f1-8 "$work/out")"
+[ "$(wc -l <"$work/out") $(wc -w <"$work/out")" = "1 1024" ] || fail "its form"
+expect 0 guideway table backend-2 backend-1 --size=1024 backend-0 --seed=$seed
+[ "$(cut -d' ' -f1-8 "$work/out")" = "2 1 2 0 0 2 1 0" ] || fail "the order"
+expect 0 guideway table --size 1024 --seed $seed backend-0 backend-1 backend-2@0
+! grep -qw 2 "$work/out" || fail "one with phi 0 has slots"
+expect 0 guideway table --size 16 --seed $seed --json 'a b:c*2' d@7
+says out '"name": "a b:c"'
+says out '"phi": 7'
+expect 2 guideway table --size 12 --seed $seed a
+says err "power of two"
+expect 2 guideway table --size 16 --seed 00 a
+says err "32 hex digits"
+expect 2 guideway table --size 16 --seed $seed a a
+says err "'a' is there twice"
+if [ -w /dev/full ]; then
+	status=0
+	guideway table --size 65536 --seed $seed a >/dev/full 2>"$work/err" ||
+	    status=$?
+	[ "$status" -eq 1 ] || fail "a full disk is no success"
+fi
+say "good"
