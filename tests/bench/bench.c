@@ -51,7 +51,7 @@ bench_figure(const char *name, double value, const char *unit)
 	fflush(stdout);
 }
 
-static void
+static void __attribute__((format(printf, 1, 0)))
 say(const char *fmt, va_list ap)
 {
 	fprintf(stderr, "bench: ");
