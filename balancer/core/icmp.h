@@ -15,10 +15,6 @@
  * 2.4 c): room that always suffices for icmp_too_big. */
 #define ICMP_ERROR_MAX 1280
 
-/* What to set forwarder.too_big (bucket.h) to where nothing else is known. */
-#define ICMP_RATE_DEFAULT  1000
-#define ICMP_BURST_DEFAULT 100
-
 enum icmp_result {
 	ICMP_OK,
 	ICMP_MALFORMED,

@@ -49,7 +49,7 @@ start(uint32_t mtu)
 	fw.counters = counters_new(fib_state(fib), NULL, NULL);
 	fw.frags = frag_table_new(key, NULL);
 	ck_assert(fw.counters != NULL && fw.frags != NULL);
-	bucket_init(&fw.too_big, ICMP_RATE_DEFAULT, ICMP_BURST_DEFAULT);
+	bucket_init(&fw.too_big, 1000, 100);
 	now_us = SECOND;
 }
 
