@@ -20,6 +20,8 @@ UP=(up --state-dir "$state" --dev eth0)
 FROM=(--from 10.9.0.1 --from fd09::1)
 VIPS=(--vip "$VIP4" --vip 2001:DB8:100:0::10)
 
+# What runs in the background is started with `ip netns exec` itself, which
+# becomes the program: a function would leave its shell in between.
 clean_up() {
 	local pid
 	for pid in "${children[@]}"; do
@@ -124,7 +126,7 @@ ping_hosts() {
 
 # tunnel NAME LOCAL REMOTE: a balancer's sending half.
 tunnel() {
-	on_c "$build/tests/net/gre_tun" "$@" >"$work/$1.out" &
+	ip netns exec "$C" "$build/tests/net/gre_tun" "$@" >"$work/$1.out" &
 	children+=($!)
 	within 5 grep -q ready "$work/$1.out"
 	ip -n "$C" link set "$1" up
@@ -158,7 +160,7 @@ web_server() {
 		}
 	}
 	END
-	on_b nginx -e "$work/nginx.log" -c "$work/nginx.conf" &
+	ip netns exec "$B" nginx -e "$work/nginx.log" -c "$work/nginx.conf" &
 	children+=($!)
 	within 5 fetch 10.9.0.2 || skip_all "nginx does not answer"
 }
@@ -194,7 +196,7 @@ rises() {
 synack_mss() {
 	local pid
 	rm -f "$work/tcpdump"
-	on_c timeout 10 tcpdump -lnvi c0 -c 1 "src host $1 and $3" \
+	ip netns exec "$C" timeout 10 tcpdump -lnvi c0 -c 1 "src host $1 and $3" \
 	    >"$work/synack" 2>"$work/tcpdump" &
 	pid=$!
 	within 5 grep -q 'listening on' "$work/tcpdump"
@@ -337,7 +339,7 @@ test_again() {
 	local id before loss
 	id=$(program_id)
 	before=$(counter decapsulated)
-	on_c ping -q -i 0.01 -c 200 -W 1 $VIP4 >"$work/ping" &
+	ip netns exec "$C" ping -q -i 0.01 -c 200 -W 1 $VIP4 >"$work/ping" &
 	children+=($!)
 	is "up again" on_b "$backend" "${UP[@]}" "${VIPS[@]}" "${FROM[@]}" \
 	    --mode xdp
