@@ -53,11 +53,12 @@ const uint16_t *table_base(const struct table *);
 uint16_t table_index_of(const struct table *, size_t position);
 size_t table_position_of(const struct table *, uint16_t index);
 
-/* Sets one member's phi and patches the effective table: O(slots concerned),
- * never a rebuild. Calls changed(ctx, slot) for each slot whose member is
- * another one now, in ascending order of slots where that is free and in no
- * promised order otherwise; changed may be NULL. Never fails; the result is the
- * same bytes as table_new with the new phi. */
+/* Sets one member's phi and patches the effective table: never a rebuild, but a
+ * look at that member's slots and at those whose owners do not keep them. The
+ * first change of a table also lists the slots by owner (a tenth of a rebuild).
+ * Calls changed(ctx, slot) for each slot whose member is another one now, each
+ * once, in no promised order; changed may be NULL. Never fails; the result is
+ * the same bytes as table_new with the new phi. */
 void table_set_phi(struct table *, uint16_t index, uint16_t phi,
     void (*changed)(void *ctx, uint32_t slot), void *ctx);
 
@@ -65,7 +66,8 @@ void table_set_phi(struct table *, uint16_t index, uint16_t phi,
  * member in canonical order u32 name length, name, u16 weight, u16 phi, then
  * M x u16 canonical number; every integer big endian. `slots` are what is
  * really served, translated back to canonical numbers (NULL: table_slots()), so
- * that a digest is proof of what is installed. */
+ * that a digest is proof of what is installed. One caller at a time: the
+ * table's own hash context is used. */
 void table_digest(const struct table *, const uint16_t *slots,
     uint8_t digest[TABLE_DIGEST_LEN]);
 
