@@ -69,7 +69,8 @@ reply_end(const struct passage *by, const struct transit *t, uint8_t *l3,
 	by->sink->commit(by->sink, link_len + len, t->frame->ifindex, t->input);
 }
 
-/* Tells the sender which length gets through, within the limit on that. */
+/* Tells the sender which length gets through, within the limit on that; not
+ * about what came as a link-layer broadcast or multicast (RFC 1122, 3.2.2). */
 static enum reason
 refuse_too_big(const struct passage *by, const struct transit *t,
     const uint8_t *l3, uint32_t len, uint32_t fit)
@@ -77,7 +78,8 @@ refuse_too_big(const struct passage *by, const struct transit *t,
 	uint8_t *out = reply_begin(by, t, ICMP_ERROR_MAX);
 	size_t out_len;
 
-	if (icmp_too_big(l3, len, fit, out, ICMP_ERROR_MAX, &out_len) !=
+	if ((t->frame->data[0] & 1) != 0 ||
+	    icmp_too_big(l3, len, fit, out, ICMP_ERROR_MAX, &out_len) !=
 		ICMP_OK ||
 	    !bucket_take(&by->fw->too_big, by->now_us))
 		return REASON_DROP_TOO_BIG;

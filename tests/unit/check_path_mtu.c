@@ -401,6 +401,21 @@ START_TEST(sender_is_told)
 }
 END_TEST
 
+/* Nobody, where the frame went to a group of hosts. */
+START_TEST(not_told_about_a_group)
+{
+	struct packet_spec spec = udp_rows[_i].spec;
+	size_t len;
+
+	spec.dont_fragment = true;
+	spec.body_len = 1472;
+	len = packet_build(&spec, built);
+	built[0] |= 1;
+	ck_reason(forward_built(len), REASON_DROP_TOO_BIG);
+	ck_assert_uint_eq(sink.n, 0);
+}
+END_TEST
+
 START_TEST(told_no_more_than_allowed)
 {
 	struct packet_spec spec = {
@@ -633,6 +648,7 @@ make_suite(void)
 	tc = tcase_create("icmp");
 	tcase_add_checked_fixture(tc, setup, stop);
 	tcase_add_loop_test(tc, sender_is_told, 0, 12);
+	tcase_add_loop_test(tc, not_told_about_a_group, 0, ROWS(udp_rows));
 	tcase_add_test(tc, told_no_more_than_allowed);
 	tcase_add_test(tc, no_error_about_an_error);
 	tcase_add_loop_test(tc, echo, 0, 24);
