@@ -327,10 +327,16 @@ test_own_traffic() {
 	is "the host's own ping is untouched" ping_hosts
 	is "its own TCP is, over IPv4" upload 10.9.0.2
 	is "... and IPv6" upload '[fd09::2]'
+	# Through an interface without addresses the host takes any it has.
+	ip -n "$B" link add br0 type bridge
+	ip -n "$B" link set br0 up
+	ip -n "$B" route add 192.0.2.0/24 dev br0
+	ip -n "$B" route add 2001:db8:101::/48 dev br0
 	is "the host does not speak as the VIP, IPv4" \
 	    grep -q 'src 10.9.0.2' <(ip -n "$B" route get 192.0.2.1)
 	is "... and IPv6" \
-	    grep -q 'src fd09::2' <(ip -n "$B" route get 2001:db8:9::1)
+	    grep -q 'src fd09::2' <(ip -n "$B" route get 2001:db8:101::1)
+	ip -n "$B" link del br0
 }
 
 program_id() { status_json | jq .xdp[0].program; }
