@@ -275,6 +275,24 @@ follows_a_new_route() {
 	wait_until 5 resolved 3
 }
 
+# So much happens while it does not listen that the kernel has to drop notices:
+# among them the one that matters.
+reads_all_again() {
+	kill -STOP "$balancer"
+	seq 0 29999 | awk '{ printf "route add 10.99.%d.%d/32 dev out0\n",
+	    $1 / 250, $1 % 250 }' >"$work/routes"
+	ip -n "$node" -batch "$work/routes"
+	ip -n "$node" route add unreachable 10.1.0.2/32
+	kill -CONT "$balancer"
+	wait_until 10 resolved 2 || return 1
+	logged 'notices were lost' || return 1
+	ip -n "$node" route del unreachable 10.1.0.2/32
+	sed -i 's/ add / del /' "$work/routes"
+	ip -n "$node" -batch "$work/routes"
+	wait_until 10 resolved 3 || return 1
+	forwards 203.0.113.10
+}
+
 # The backends' link goes down: counted, not crashed; and all is well after.
 egress_down_and_up() {
 	local before
@@ -433,6 +451,7 @@ check "silent and raving clients harm nothing" bad_clients_harm_nothing
 check "follows a neighbour's new MAC" follows_a_new_mac
 check "resolves again what was flushed" follows_a_deleted_neighbour
 check "follows routes" follows_a_new_route
+check "reads all again when notices were lost" reads_all_again
 check "the link to the backends down and up" egress_down_and_up
 check "the client's link down and up" ingress_down_and_up
 check "the client's link deleted and made anew" ingress_deleted_and_made_anew
