@@ -62,11 +62,14 @@ print_summary(const struct control_service *s)
 }
 
 static void
-add_next_hop(struct columns *c, const struct control_member *m)
+add_next_hop(struct columns *c, const struct control_service *s,
+    const struct control_member *m)
 {
 	char mac[SHOW_MAC_MAX];
 
-	if (!m->resolved)
+	if (!s->has_installed) /* only the balancer knows */
+		columns_add(c, STYLE_DIM, "unknown");
+	else if (!m->resolved)
 		columns_add(c, STYLE_BAD, "not resolved");
 	else if (m->has_mac)
 		columns_add(c, STYLE_PLAIN, "%s on %s", show_mac(m->mac, mac),
@@ -103,7 +106,7 @@ print_members(const struct control_service *s)
 		columns_add(
 		    c, STYLE_PLAIN, "%s", unit_count(m->packets, packets));
 		columns_add(c, STYLE_PLAIN, "%s", unit_bytes(m->bytes, bytes));
-		add_next_hop(c, m);
+		add_next_hop(c, s, m);
 	}
 	putchar('\n');
 	columns_print(c, stdout);

@@ -20,8 +20,8 @@ print_balancer(const struct control_node *n)
 
 	if (!n->balancer_connected)
 		style_print(stdout, STYLE_BAD,
-		    "balancer       not connected: "
-		    "%s\n",
+		    "balancer       not connected: %s; is guideway-balancer "
+		    "running?\n",
 		    n->balancer_error);
 	else if (b == NULL)
 		printf("balancer       connected\n");

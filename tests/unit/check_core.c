@@ -31,7 +31,11 @@
 	"    ports: [53]\n" \
 	"    table_size: 256\n" \
 	"    backends:\n" \
-	"      - address: 10.1.0.2\n"
+	"      - address: 10.1.0.2\n" \
+	"      - address: 10.1.0.3\n" \
+	"        state: %s\n" \
+	"      - address: 10.1.0.4\n" \
+	"      - address: 10.1.0.5\n"
 
 static struct core *core;
 static struct core_outputs *out;
@@ -139,7 +143,10 @@ make_conf(const char *state, bool dns)
 	struct errmsg why;
 	struct conf *conf;
 
-	snprintf(text, sizeof(text), SEED WEB "%s", state, dns ? DNS : "");
+	if (dns)
+		snprintf(text, sizeof(text), SEED WEB DNS, state, state);
+	else
+		snprintf(text, sizeof(text), SEED WEB, state);
 	conf = conf_parse("test.yaml", text, strlen(text), &why);
 	ck_assert_msg(conf != NULL, "%s", why.text);
 	return conf;
@@ -329,12 +336,28 @@ START_TEST(each_change_is_sent_whole)
 	ck_assert_uint_eq(need(CORE_INSTALL)->state->generation, 2);
 	ck_assert_uint_eq(
 	    need(CORE_INSTALL)->state->services[0].members[1].phi, 0);
-	/* Patched here, computed afresh in the test: the same digest. */
 	reply(installed(HONEST));
 	ck_assert(!alarmed());
 	load("enabled", true);
 	reply(installed(HONEST));
 	ck_assert(!alarmed());
+}
+END_TEST
+
+/* A change of intent patches the tables that are there: of members whose
+ * numbers in the table are not their positions, too. */
+START_TEST(patched_tables_are_those_computed_afresh)
+{
+	static const char *const states[] = {
+	    "draining", "enabled", "disabled", "draining", "enabled"};
+
+	settle();
+	for (size_t i = 0; i < 5; i++) {
+		load(states[i], true);
+		reply(installed(HONEST));
+		ck_assert(!alarmed());
+		none(CORE_INSTALL);
+	}
 }
 END_TEST
 
@@ -875,6 +898,7 @@ make_suite(void)
 	tcase_add_test(tc, connects_and_installs);
 	tcase_add_test(tc, nothing_configured_installs_nothing);
 	tcase_add_test(tc, each_change_is_sent_whole);
+	tcase_add_test(tc, patched_tables_are_those_computed_afresh);
 	tcase_add_test(tc, older_install_is_not_judged);
 	tcase_add_test(tc, refused);
 	tcase_add_loop_test(tc, wrong_digests, 0, ROWS(lies));
