@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 #include <xxhash.h>
 
+#include "balancer/io/links.h"
 #include "balancer/io/rtnl.h"
 #include "common/log.h"
 #include "common/mono.h"
@@ -57,8 +58,7 @@ struct nexthop {
 	size_t n_hops;
 	size_t cursor; /* of the sweep over all routes */
 	bool sweep_soon;
-	struct netlink_link *links;
-	size_t n_links, room_links;
+	struct links links;
 	struct bucket buckets[BUCKETS];
 	struct log_bucket log;
 	bool refused; /* we may not ask for neighbours: said once */
@@ -69,73 +69,13 @@ struct nexthop {
 const struct netlink_link *
 nexthop_link(const struct nexthop *nh, uint32_t ifindex)
 {
-	for (size_t i = 0; i < nh->n_links; i++) {
-		if (nh->links[i].ifindex == ifindex)
-			return &nh->links[i];
-	}
-	return NULL;
+	return links_find(&nh->links, ifindex);
 }
 
 const struct netlink_link *
 nexthop_link_named(const struct nexthop *nh, const char *name)
 {
-	for (size_t i = 0; i < nh->n_links; i++) {
-		if (strcmp(nh->links[i].name, name) == 0)
-			return &nh->links[i];
-	}
-	return NULL;
-}
-
-static void
-put_link(struct nexthop *nh, const struct netlink_link *link)
-{
-	struct netlink_link *at, *grown;
-	size_t room;
-
-	at = (struct netlink_link *)(uintptr_t)nexthop_link(nh, link->ifindex);
-	if (link->deleted) {
-		if (at != NULL)
-			*at = nh->links[--nh->n_links];
-		return;
-	}
-	if (at != NULL) {
-		*at = *link;
-		return;
-	}
-	if (nh->n_links == nh->room_links) {
-		room = nh->room_links * 2 + 16;
-		grown = reallocarray(nh->links, room, sizeof(*grown));
-		if (grown == NULL) {
-			log_warn("nexthop", "link %s", link->name);
-			return; /* read again with the next notice of it */
-		}
-		nh->links = grown;
-		nh->room_links = room;
-	}
-	nh->links[nh->n_links++] = *link;
-}
-
-static void
-take_link(void *ctx, const struct nlmsghdr *nlh)
-{
-	struct netlink_link link;
-
-	if (netlink_parse_link(nlh, &link) == 0)
-		put_link(ctx, &link);
-}
-
-static int
-read_links(struct nexthop *nh)
-{
-	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
-	int r;
-
-	do {
-		nh->n_links = 0;
-		r = rtnl_ask(nh->rtnl,
-		    netlink_dump_links(buf, rtnl_seq(nh->rtnl)), take_link, nh);
-	} while (r == -1 && errno == EINTR);
-	return r;
+	return links_find_named(&nh->links, name);
 }
 
 /* Neighbours ----------------------------------------------------------- */
@@ -479,7 +419,7 @@ take_notice(void *ctx, const struct nlmsghdr *nlh)
 	if (nlh->nlmsg_type == RTM_NEWNEIGH || nlh->nlmsg_type == RTM_DELNEIGH)
 		return;
 	if (netlink_parse_link(nlh, &link) == 0) {
-		put_link(nh, &link);
+		links_put(&nh->links, &link);
 		nh->handler.links(nh->handler.ctx);
 	}
 	/* Whatever else we subscribed to may change a route. */
@@ -492,7 +432,7 @@ read_all_again(struct nexthop *nh)
 	struct neigh *n;
 
 	log_info("nexthop", "notices were lost; reading all again");
-	if (read_links(nh) == -1)
+	if (links_read(&nh->links, nh->rtnl) == -1)
 		log_warn("nexthop", "links");
 	for (size_t i = 0; i < BUCKETS; i++) {
 		LIST_FOREACH(n, &nh->buckets[i], bucket)
@@ -624,7 +564,7 @@ nexthop_new(struct event_base *base, const struct nexthop_handler *handler,
 	nh->handler = *handler;
 	if ((nh->rtnl = rtnl_new(why)) == NULL)
 		goto fail;
-	if (read_links(nh) == -1) {
+	if (links_read(&nh->links, nh->rtnl) == -1) {
 		errmsg_sys(why, "netlink: links");
 		goto fail;
 	}
@@ -651,6 +591,6 @@ nexthop_free(struct nexthop *nh)
 	if (nh->retry != NULL)
 		event_free(nh->retry);
 	rtnl_free(nh->rtnl);
-	free(nh->links);
+	links_clear(&nh->links);
 	free(nh);
 }

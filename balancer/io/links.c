@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "balancer/io/links.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "balancer/io/rtnl.h"
+#include "common/log.h"
+
+static struct netlink_link *
+find(const struct links *l, uint32_t ifindex)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->link[i].ifindex == ifindex)
+			return &l->link[i];
+	}
+	return NULL;
+}
+
+const struct netlink_link *
+links_find(const struct links *l, uint32_t ifindex)
+{
+	return find(l, ifindex);
+}
+
+const struct netlink_link *
+links_find_named(const struct links *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (strcmp(l->link[i].name, name) == 0)
+			return &l->link[i];
+	}
+	return NULL;
+}
+
+static int
+grow(struct links *l)
+{
+	size_t room = l->room * 2 + 16;
+	struct netlink_link *grown = reallocarray(
+	    l->link, room, sizeof(*grown));
+
+	if (grown == NULL)
+		return -1;
+	l->link = grown;
+	l->room = room;
+	return 0;
+}
+
+void
+links_put(struct links *l, const struct netlink_link *link)
+{
+	struct netlink_link *at = find(l, link->ifindex);
+
+	if (link->deleted) {
+		if (at != NULL)
+			*at = l->link[--l->n];
+		return;
+	}
+	if (at == NULL) {
+		if (l->n == l->room && grow(l) == -1) {
+			/* It is told of again when it changes. */
+			log_warn("links", "%s", link->name);
+			return;
+		}
+		at = &l->link[l->n++];
+	}
+	*at = *link;
+}
+
+static void
+take(void *ctx, const struct nlmsghdr *nlh)
+{
+	struct netlink_link link;
+
+	if (netlink_parse_link(nlh, &link) == 0)
+		links_put(ctx, &link);
+}
+
+int
+links_read(struct links *l, struct rtnl *rtnl)
+{
+	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
+	int r;
+
+	do {
+		l->n = 0;
+		r = rtnl_ask(
+		    rtnl, netlink_dump_links(buf, rtnl_seq(rtnl)), take, l);
+	} while (r == -1 && errno == EINTR);
+	return r;
+}
+
+void
+links_clear(struct links *l)
+{
+	free(l->link);
+	*l = (struct links){NULL, 0, 0};
+}
