@@ -126,7 +126,7 @@ void command_answer(struct core *, struct mono now,
 void command_link_lost(struct core *, struct mono now, struct core_outputs *);
 
 /* report.c: fills a reply from what the core knows. -1: out of memory. */
-void report_prepare(struct balancer_status *); /* sorts it, to find in it */
+void report_prepare(struct balancer_status *);     /* sorts it, to find in it */
 const char *report_node_name(const struct core *); /* "": not configured */
 int report_status(const struct core *, struct mono now, struct arena *,
     struct control_reply *);
