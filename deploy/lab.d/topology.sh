@@ -7,8 +7,8 @@
 PREFIX=${GUIDEWAY_LAB_PREFIX:-gw-}
 RUN=/run/guideway-lab/${PREFIX%-}
 case $PREFIX in
-*[!a-z0-9-]* | -* | ?????????*)
-	echo "GUIDEWAY_LAB_PREFIX: up to 8 of a-z, 0-9 and -" >&2
+*[!a-z0-9-]* | -* | '' | ?????????????*)
+	echo "GUIDEWAY_LAB_PREFIX: up to 12 of a-z, 0-9 and -" >&2
 	exit 2
 	;;
 esac

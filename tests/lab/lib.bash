@@ -56,7 +56,9 @@ finish() {
 	echo "1..$tap_count"
 	if [ $tap_bad -gt 0 ]; then
 		lab status | sed 's/^/# /' || true
-		lab logs | tail -n 30 | sed 's/^/# /'
+		# The priorities up to "warning".
+		lab logs | grep -E '^(==|<[0-4]>)' | tail -n 30 |
+			sed 's/^/# /' || true
 		exit 1
 	fi
 }

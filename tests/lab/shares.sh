@@ -37,20 +37,31 @@ share_of_nodes() {
 
 forwarded() { reason_count "$1" forward; }
 
-# The same client port through one node and another. The server closes, so
-# that the client's port is free again at once.
+# Each port comes through one node; every node says where it would send it.
 same_backend() {
-	local version=$1 port first node answer
-	for port in 20001 20002 20003 20004 20005 20006 20007 20008; do
-		first=
-		for node in $nodes; do
-			lab route "$node"
-			answer=$(get "$version" --local-port $port \
-			    -H 'Connection: close')
-			is_backend "$answer" || return 1
-			equal "$answer" "${first:=$answer}" || return 1
+	local version=$1 port=$((20000 + $1 * 100)) node asked backend tunnel
+	for node in $nodes $nodes $nodes; do
+		lab route "$node"
+		port=$((port + 1))
+		backend=$(get "$version" --local-port $port)
+		is_backend "$backend" || return 1
+		tunnel=$(lab show "tunnel.$backend")
+		for asked in $nodes; do
+			equal "$(traced "$asked" "$version" $port)" "$tunnel" ||
+				return 1
 		done
 	done
+}
+
+traced() {
+	local client target=$vip4
+	client=$(lab show "addr$2.client")
+	if [ "$2" = 6 ]; then
+		client=[$client]
+		target=[$vip6]
+	fi
+	lab guideway "$1" trace --json "$client:$3" to "$target:80" |
+		jq -r .backend
 }
 
 start_lab

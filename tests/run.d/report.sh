@@ -16,7 +16,8 @@ record_pass() {
 	echo "ok - $1${2:+ ($2 tests)}"
 }
 
-# record_fail NAME [LOG]: with the part of the log that matters, its end.
+# record_fail NAME [LOG]: with the part of the log that matters: what a
+# compiler calls errors, and the end.
 record_fail() {
 	failed=$((failed + 1))
 	echo "not ok - $1"
@@ -28,7 +29,11 @@ record_skip() {
 	echo "ok - $1 # SKIP ${2:-without a reason}"
 }
 
-show_log() { tail -n "${2:-40}" "$1" | sed 's/^/#   /'; }
+show_log() {
+	{ grep -E -A 3 '(error|Error|warning): ' "$1" | head -n 20 || true; } |
+		sed 's/^/#   /'
+	tail -n 25 "$1" | sed 's/^/#   /'
+}
 
 # in_group COMMAND...: a program or function in a process group of its own,
 # which clean_up can end; a trap of ours runs at once, since we only wait.
