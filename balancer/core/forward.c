@@ -41,12 +41,11 @@ static inline void
 classify(const struct passage *by, const struct frame *frame, struct transit *t)
 {
 	struct packet p;
-	struct route route;
+	struct route *route = &t->route;
 
 	t->frame = frame;
 	t->reason = path_classify(
-	    by->tables, frame->data, frame->data + frame->len, &p, &route);
-	t->route = route;
+	    by->tables, frame->data, frame->data + frame->len, &p, route);
 	if (UNLIKELY(t->reason != REASON_FORWARD)) {
 		/* Headers that seem broken: the capture ends in them. */
 		if (t->reason == REASON_DROP_MALFORMED &&
@@ -59,7 +58,7 @@ classify(const struct passage *by, const struct frame *frame, struct transit *t)
 	t->traffic_class = p.traffic_class;
 	t->kind = p.kind;
 	t->is6 = p.is6;
-	__builtin_prefetch(&by->tables->slots[route.slot]);
+	__builtin_prefetch(&by->tables->slots[route->slot]);
 }
 
 void
