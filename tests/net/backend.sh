@@ -114,7 +114,7 @@ topology() {
 	ip -n "$B" route add default via fd09::1
 	# What a host may have set, and must get back.
 	on_b sysctl -qw net.ipv4.conf.all.rp_filter=1 \
-	    net.ipv4.conf.eth0.rp_filter=0 net.ipv4.conf.eth0.arp_announce=1
+	    net.ipv4.conf.eth0.rp_filter=0
 	on_c sysctl -qw net.ipv4.conf.all.rp_filter=0 \
 	    net.ipv4.conf.c0.rp_filter=0 net.ipv6.conf.c0.accept_ra=0
 	within 5 ping_hosts || skip_all "the two namespaces do not connect"
@@ -317,6 +317,7 @@ test_neighbours() {
 	    not grep -q lladdr <(ip -n "$C" neigh show to $VIP6)
 	ip -n "$C" neigh flush dev c0
 	through tun4
+	ping_hosts >"$work/ping" # lest the client ask first, and tell who it is
 	ip -n "$B" neigh flush dev eth0
 	is "a server that must find its way back does" fetch $VIP4
 	is "... without telling the VIP to its neighbours" \
@@ -410,6 +411,15 @@ test_roll_back() {
 	is "... in the status, too" diff "$work/up.json" <(status_json |
 	    jq 'del(.xdp[].program, .xdp[].counters)')
 	is "... and serves" fetch $VIP4
+	# Native XDP takes no such packets; by then the generic program is off.
+	ip -n "$C" link set c0 mtu 9000
+	is "the last step fails" refuses 'undoing' 1 on_b "$backend" \
+	    "${UP[@]}" "${FROM[@]}" --vip $OTHER4 --mode xdp-native
+	ip -n "$C" link set c0 mtu 1500
+	snapshot "$work/after"
+	is "... and all is as it was, the program too" \
+	    diff "$work/up" "$work/after"
+	is "... and serves as before" fetch $VIP4
 	with_nft "touch $work/waiting; sleep 1; exit 0"
 	ip netns exec "$B" env PATH="$work/bin:$PATH" "$backend" "${UP[@]}" \
 	    "${FROM[@]}" --vip $OTHER4 >/dev/null 2>&1 &
