@@ -67,7 +67,7 @@ struct forward_trace {
 	enum reason reason;
 	uint32_t service; /* position; valid where the reason is FORWARD ... */
 	uint32_t slot;
-	uint32_t backend; /* ... position */
+	uint32_t backend;   /* ... position */
 	struct addr source; /* ... of the outer packet */
 };
 void forward_trace(const struct fib *, const struct addr *source,

@@ -15,7 +15,8 @@ enum verdict {
 	VERDICT_SLOW, /* BPF only: the user-space path has to do it */
 };
 
-/*       id                   name                   verdict  what the operator reads */
+/*       id                   name                   verdict  what the operator
+ * reads */
 /* clang-format off */
 #define REASONS(X) \
 	X(PASS_NOT_IP,         "pass_not_ip",         PASS,    "neither IPv4 nor IPv6") \
