@@ -15,8 +15,7 @@ enum verdict {
 	VERDICT_SLOW, /* BPF only: the user-space path has to do it */
 };
 
-/*       id                   name                   verdict  what the operator
- * reads */
+/*       id                   name                   verdict  in words */
 /* clang-format off */
 #define REASONS(X) \
 	X(PASS_NOT_IP,         "pass_not_ip",         PASS,    "neither IPv4 nor IPv6") \
