@@ -11,6 +11,9 @@
 
 #include "balancer/io/pcapfile.h"
 
+/* As long as the live driver lets a frame wait for the next. */
+#define MOMENT_US 1000
+
 struct batch_sink {
 	struct sink sink; /* first: the sink is this */
 	struct pcapfile_writer *writer;
@@ -30,6 +33,24 @@ commit(struct sink *sink, size_t len, uint32_t ifindex, size_t input)
 	struct batch_sink *s = (struct batch_sink *)sink;
 
 	pcapfile_commit(s->writer, len, &s->records[input].time);
+}
+
+/* Records from the first on that are of one moment, as frames of a live batch
+ * are: held fragments and rate limits go by the time of the batch. */
+static size_t
+same_moment(const struct pcapfile_reader *in,
+    const struct pcapfile_record *records, size_t n)
+{
+	int64_t first = pcapfile_time_us(in, &records[0].time);
+	size_t i;
+
+	for (i = 1; i < n; i++) {
+		int64_t later = pcapfile_time_us(in, &records[i].time) - first;
+
+		if (later < 0 || later > MOMENT_US)
+			break;
+	}
+	return i;
 }
 
 static void
@@ -61,7 +82,13 @@ take_all(struct serving *serving, struct pcapfile_reader *in,
 	int n;
 
 	while ((n = pcapfile_read(in, records, FORWARD_BATCH, why)) > 0) {
-		take_batch(serving, &sink, in, (size_t)n, mtu);
+		size_t left = (size_t)n, now;
+
+		for (sink.records = records; left > 0; left -= now) {
+			now = same_moment(in, sink.records, left);
+			take_batch(serving, &sink, in, now, mtu);
+			sink.records += now;
+		}
 		if (pcapfile_failed(out))
 			return 0; /* closing it says why */
 	}
