@@ -5,7 +5,7 @@
 set -euo pipefail
 
 srcdir=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
-export GUIDEWAY_LAB_PREFIX=${GUIDEWAY_LAB_PREFIX:-gwt-}
+export GUIDEWAY_LAB_PREFIX=${GUIDEWAY_LAB_PREFIX:-gw-t-}
 work=$(mktemp -d)
 tap_count=0 tap_bad=0
 
