@@ -11,11 +11,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
 
 #define BACKLOG 64
+/* A process that was killed listens until the kernel has closed all it had: for
+ * the balancer and its packet sockets some 200 ms. */
+#define DYING_MS 2000
+#define LOOK_MS  100
 
 static int
 fill(struct sockaddr_un *sun, const char *path, struct errmsg *why)
@@ -55,23 +60,51 @@ unix_connect(const char *path, struct errmsg *why)
 	return -1;
 }
 
+/* 1: somebody listens there; 0: nobody does; -1 with errno: cannot tell. */
+static int
+listens(const char *path)
+{
+	int fd = unix_connect(path, NULL);
+
+	if (fd != -1) {
+		close(fd);
+		return 1;
+	}
+	if (errno == EAGAIN)
+		return 1; /* and many wait to be heard */
+	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -1;
+}
+
+/* The same, once those that are dying are gone. */
+static int
+still_listens(const char *path)
+{
+	const struct timespec look = {0, LOOK_MS * 1000000};
+	int r;
+
+	for (int ms = 0; (r = listens(path)) == 1 && ms < DYING_MS;
+	     ms += LOOK_MS)
+		nanosleep(&look, NULL);
+	return r;
+}
+
 /* Removes what a process that is gone left behind. */
 static int
 clear_stale(const char *path, struct errmsg *why)
 {
 	struct stat st;
-	int fd;
 
 	if (lstat(path, &st) == -1)
 		return errno == ENOENT ? 0 : errmsg_sys(why, "%s", path);
 	if (!S_ISSOCK(st.st_mode))
 		return errmsg_set(
 		    why, "%s: in the way and not a socket; remove it", path);
-	if ((fd = unix_connect(path, NULL)) != -1 || errno != ECONNREFUSED) {
-		if (fd != -1)
-			close(fd);
+	switch (still_listens(path)) {
+	case 1:
 		return errmsg_set(why,
 		    "%s: another process listens there; stop it first", path);
+	case -1:
+		return errmsg_sys(why, "%s", path);
 	}
 	if (unlink(path) == -1 && errno != ENOENT)
 		return errmsg_sys(why, "%s: remove the stale socket", path);
