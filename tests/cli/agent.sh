@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # guideway-agent and guideway without a balancer: usage, exit codes, messages,
 # reload, the operator's socket.
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
 agent=$build/agent/guideway-agent

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Both processes: whichever is killed and started again, in whatever order, they
 # are in sync again by themselves, and the digests are equal.
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
 check_in_sync() {
 	until_true in_sync
+	# shellcheck disable=SC2046 # two words, if all is well
 	set -- $(digests)
 	[ "$#" -eq 2 ] || fail "digests: $*"
 	[ "$1" = "$2" ] || fail "digests differ: $*"
