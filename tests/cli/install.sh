@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What is installed fits together: programs, units, folders and manual pages
+# name the same places, whatever the prefix.
+. "$(dirname "$0")/lib.sh"
+
+root=$work/root
+make -s install DESTDIR="$root" >"$work/out" 2>&1 || {
+	cat "$work/out"
+	fail "make install"
+}
+
+installed() {
+	find "$root" -name "$1" -type f | grep . || fail "no $1 is installed"
+}
+
+agent_unit=$(installed guideway-agent.service)
+balancer_unit=$(installed guideway-balancer.service)
+# What the programs take when they are told nothing.
+config=$("$build/agent/guideway-agent" --help |
+    sed -n 's/.*--config FILE  instead of //p')
+write_conf
+sed -i '/run_dir/d' "$conf"
+run_dir=$("$build/agent/guideway-agent" --config "$conf" --check -v |
+    sed -n 's/^  run_dir: "\(.*\)"$/\1/p')
+
+say "units"
+for unit in "$agent_unit" "$balancer_unit"; do
+	sed -n 's/^Exec[A-Za-z]*=\([^ ]*guideway[^ ]*\).*/\1/p' "$unit" \
+	    >"$work/programs"
+	[ -s "$work/programs" ] || fail "$unit starts nothing"
+	while read -r program; do
+		[ -x "$root$program" ] || fail "$unit: no $program"
+	done <"$work/programs"
+	grep -q "^ExecStart=.* --config $config\$" "$unit" ||
+	    fail "$unit does not read $config"
+	grep -qx "ReadWritePaths=$run_dir" "$unit" ||
+	    fail "$unit cannot write to $run_dir"
+done
+
+say "folders"
+tmpfiles=$(find "$root" -path '*/tmpfiles.d/guideway.conf')
+grep -q "^d $run_dir 0755 guideway guideway " "$tmpfiles" ||
+    fail "nobody makes $run_dir"
+grep -q "^z $config 0640 root guideway " "$tmpfiles" ||
+    fail "everybody may read $config"
+
+say "manual pages"
+for page in guideway-agent.8 guideway-balancer.8; do
+	grep -qF "$config" "$(installed $page)" || fail "$page: not $config"
+done
+for page in guideway.8 guideway-agent.8 guideway-balancer.8 guideway.yaml.5; do
+	grep -qF "$run_dir" "$(installed $page)" || fail "$page: not $run_dir"
+done
+say "good"
