@@ -263,6 +263,32 @@ run(const struct command *command, struct cli *cli, unsigned used)
 	return status;
 }
 
+/* The command whose first word this is, or NULL. */
+static const struct command *
+find_first_word(const char *word)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (len > 0 && strncmp(commands[i].name, word, len) == 0 &&
+		    commands[i].name[len] == ' ')
+			return &commands[i];
+	return NULL;
+}
+
+static void
+complain_no_command(const struct cli *cli)
+{
+	const struct command *near = find_first_word(cli->args[0]);
+
+	if (near != NULL)
+		cli_error("'%s' is no command by itself; there is '%s %s'",
+		    cli->args[0], near->name, near->args);
+	else
+		cli_error("no command is called '%s'; see guideway --help",
+		    cli->args[0]);
+}
+
 static int
 dispatch(struct cli *cli, unsigned used)
 {
@@ -286,8 +312,7 @@ dispatch(struct cli *cli, unsigned used)
 	if (cli->n_args == 0)
 		print_help(stderr);
 	else
-		cli_error(
-		    "no command is called '%s'; see guideway --help", args[0]);
+		complain_no_command(cli);
 	return CLI_USAGE;
 }
 

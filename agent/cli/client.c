@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/cli/cli.h"
@@ -19,6 +20,16 @@
 
 /* The agent itself waits no longer than 2 s for the balancer. */
 #define ANSWER_MS 10000
+
+static char *
+copy(const char *text)
+{
+	char *p = strdup(text);
+
+	if (p == NULL)
+		cli_no_memory();
+	return p;
+}
 
 /* Where is the socket? What the operator says; else where the configuration
  * puts it; else where it is by default. NULL: said why. */
@@ -33,7 +44,7 @@ find_socket(const struct cli *cli)
 	if (path == NULL)
 		path = getenv("GUIDEWAY_SOCKET");
 	if (path != NULL && path[0] != '\0')
-		return strdup(path);
+		return copy(path);
 	conf = conf_load(cli->config != NULL ? cli->config : CONF_PATH, &why);
 	if (conf == NULL && cli->config != NULL) {
 		cli_error("%s", why.text);
@@ -84,14 +95,28 @@ wait_for(int fd, short events, const char *path)
 	return -1;
 }
 
+static void
+say_closed(const char *path)
+{
+	cli_error("%s: the agent closed the connection without an answer; try "
+		  "again, or see its log",
+	    path);
+}
+
 static int
 send_all(int fd, struct evbuffer *out, const char *path)
 {
+	ssize_t n;
+
 	while (evbuffer_get_length(out) > 0) {
 		if (wait_for(fd, POLLOUT, path) == -1)
 			return -1;
-		if (evbuffer_write(out, fd) == -1 && errno != EAGAIN) {
-			cli_error("%s: %s", path, strerror(errno));
+		n = send(fd, evbuffer_pullup(out, -1), evbuffer_get_length(out),
+		    MSG_NOSIGNAL);
+		if (n != -1) {
+			evbuffer_drain(out, (size_t)n);
+		} else if (errno != EAGAIN && errno != EINTR) {
+			say_closed(path);
 			return -1;
 		}
 	}
@@ -117,9 +142,7 @@ receive(
 			goto out;
 		if ((n = evbuffer_read(in, fd, -1)) == 0 ||
 		    (n == -1 && errno != EAGAIN)) {
-			cli_error("%s: the agent closed the connection without "
-				  "an answer; try again, or see its log",
-			    path);
+			say_closed(path);
 			goto out;
 		}
 	}

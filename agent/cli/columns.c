@@ -26,7 +26,8 @@ struct columns {
 	size_t n_cells, room;
 };
 
-int
+/* Does this stream take colour: a terminal, and no $NO_COLOR? */
+static bool
 style_wanted(FILE *f)
 {
 	const char *no_color = getenv("NO_COLOR");

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Shown as colour, where the output has any. */
+/* Shown as colour, where the output is a terminal and $NO_COLOR is not set. */
 enum style {
 	STYLE_PLAIN,
 	STYLE_HEAD,
@@ -15,8 +15,6 @@ enum style {
 	STYLE_DIM,
 };
 
-/* Does this stream take colour: a terminal, and no $NO_COLOR? */
-int style_wanted(FILE *);
 void style_print(FILE *, enum style, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -138,13 +138,16 @@ member_json(
     const struct control_service *s, const struct control_member *m, double all)
 {
 	return cli_json(json_pack("{s:o, s:i, s:i, s:s, s:s, s:i, s:f, s:f, "
-				  "s:I, s:I, s:b, s:s, s:o}",
+				  "s:I, s:I, s:o, s:o, s:o}",
 	    "address", show_addr_json(&m->addr), "weight", (int)m->weight,
 	    "phi", (int)m->phi, "intent", m->intent, "health", m->health,
 	    "slots", (int)m->slots, "share_percent", share(s, m),
 	    "target_percent", target(m, all), "packets", (json_int_t)m->packets,
-	    "bytes", (json_int_t)m->bytes, "resolved", m->resolved, "interface",
-	    m->interface, "next_hop_mac", show_mac_json(m->has_mac, m->mac)));
+	    "bytes", (json_int_t)m->bytes, "resolved",
+	    cli_json(
+		s->has_installed ? json_boolean(m->resolved) : json_null()),
+	    "interface", show_interface_json(m->interface), "next_hop_mac",
+	    show_mac_json(m->has_mac, m->mac)));
 }
 
 static int

@@ -13,13 +13,11 @@
 const char *
 show_addr_port(const struct addr *a, uint16_t port, char buf[SHOW_ENDPOINT_MAX])
 {
-	char text[ADDR_TEXT_MAX], number[8] = "*";
+	char text[ADDR_TEXT_MAX];
 	bool v4 = addr_is4(a);
 
-	if (port != 0)
-		snprintf(number, sizeof(number), "%u", port);
-	snprintf(buf, SHOW_ENDPOINT_MAX, "%s%s%s:%s", v4 ? "" : "[",
-	    addr_format(a, text), v4 ? "" : "]", number);
+	snprintf(buf, SHOW_ENDPOINT_MAX, "%s%s%s:%u", v4 ? "" : "[",
+	    addr_format(a, text), v4 ? "" : "]", port);
 	return buf;
 }
 
@@ -30,6 +28,8 @@ show_endpoint(const struct forwarding_endpoint *e, char buf[SHOW_ENDPOINT_MAX])
 
 	show_addr_port(&e->vip, e->port, buf);
 	used = strlen(buf);
+	if (e->port == 0)
+		buf[used - 1] = '*';
 	snprintf(buf + used, SHOW_ENDPOINT_MAX - used, "/%s",
 	    show_protocol(e->protocol));
 	return buf;
@@ -76,6 +76,12 @@ show_addr_json(const struct addr *a)
 
 	return cli_json(
 	    addr_is_none(a) ? json_null() : json_string(addr_format(a, text)));
+}
+
+json_t *
+show_interface_json(const char *name)
+{
+	return cli_json(name[0] != '\0' ? json_string(name) : json_null());
 }
 
 json_t *

@@ -15,10 +15,10 @@
 #define SHOW_MAC_MAX      18
 #define SHOW_DIGEST_MAX   (2 * REPORT_DIGEST_LEN + 1)
 
-/* 203.0.113.10:443, [2001:db8::10]:443, 203.0.113.10:* for every port (0). */
+/* 203.0.113.10:443, [2001:db8::10]:443. */
 const char *show_addr_port(
     const struct addr *, uint16_t port, char buf[SHOW_ENDPOINT_MAX]);
-/* The same and the protocol: 203.0.113.10:443/tcp. */
+/* The same and the protocol: 203.0.113.10:443/tcp; '*' is every port (0). */
 const char *show_endpoint(
     const struct forwarding_endpoint *, char buf[SHOW_ENDPOINT_MAX]);
 const char *show_protocol(uint8_t);
@@ -31,6 +31,7 @@ const char *show_reason(const char *name);
 
 /* null for none. */
 json_t *show_addr_json(const struct addr *);
+json_t *show_interface_json(const char *name);
 json_t *show_mac_json(bool has_mac, const uint8_t mac[REPORT_MAC_LEN]);
 json_t *show_digest_json(
     bool has_digest, const uint8_t digest[REPORT_DIGEST_LEN]);

@@ -17,6 +17,20 @@ struct request {
 	size_t n;
 };
 
+static bool
+all_utf8(const struct cli *cli)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < cli->n_args && good; i++) {
+		json_t *text = json_string(cli->args[i]);
+
+		good = text != NULL;
+		json_decref(text);
+	}
+	return good;
+}
+
 static int
 read_request(const struct cli *cli, struct request *r, struct errmsg *why)
 {
@@ -26,6 +40,10 @@ read_request(const struct cli *cli, struct request *r, struct errmsg *why)
 		return errmsg_set(why, "--seed is missing");
 	if (cli->n_args == 0)
 		return errmsg_set(why, "at least one name is needed");
+	if (cli->json && !all_utf8(cli))
+		return errmsg_set(why,
+		    "JSON cannot hold a name that is not "
+		    "UTF-8");
 	if (table_args_size(cli->size, &r->size, why) == -1 ||
 	    table_args_seed(cli->seed, r->seed, why) == -1)
 		return -1;
@@ -54,10 +72,10 @@ members_json(const struct request *r, const uint32_t *counts)
 
 	for (size_t i = 0; i < r->n; i++)
 		json_array_append_new(list,
-		    cli_json(json_pack("{s:s%, s:i, s:i, s:i}", "name",
-			r->members[i].name, strlen(r->members[i].name),
-			"weight", (int)r->members[i].weight, "phi",
-			(int)r->members[i].phi, "slots", (int)counts[i])));
+		    cli_json(json_pack("{s:s, s:i, s:i, s:i}", "name",
+			r->members[i].name, "weight", (int)r->members[i].weight,
+			"phi", (int)r->members[i].phi, "slots",
+			(int)counts[i])));
 	return list;
 }
 

@@ -73,7 +73,7 @@ print_json(const struct trace_query *q, const struct control_reply *r)
 		json_object_set_new(
 		    o, "encap_source", show_addr_json(&a->encap_source));
 		json_object_set_new(
-		    o, "interface", cli_json(json_string(a->interface)));
+		    o, "interface", show_interface_json(a->interface));
 		json_object_set_new(
 		    o, "next_hop_mac", show_mac_json(a->has_mac, a->mac));
 	}

@@ -25,6 +25,8 @@ expect 2 guideway
 expect 2 guideway frobnicate
 expect 2 guideway status more
 expect 2 guideway service show
+expect 2 guideway service
+says err "service show NAME"
 expect 2 guideway service show 'a/b'
 expect 2 guideway trace 198.51.100.9:1
 
@@ -72,6 +74,8 @@ says out "75.00 %"
 expect 0 guideway --json service show web
 says out '"slots": 768'
 says out '"health": "unknown"'
+says out '"resolved": null'
+says out '"interface": null'
 expect 1 guideway service show mail
 says err "no service is called 'mail'"
 expect 1 guideway trace 198.51.100.9:4711 to 203.0.113.10:80
@@ -144,6 +148,8 @@ expect 0 guideway table --size 1024 --seed $seed backend-0 backend-1 backend-2@0
 expect 0 guideway table --size 16 --seed $seed --json 'a b:c*2' d@7
 says out '"name": "a b:c"'
 says out '"phi": 7'
+expect 2 guideway table --size 16 --seed $seed --json "$(printf '\377')"
+says err "UTF-8"
 expect 2 guideway table --size 12 --seed $seed a
 says err "power of two"
 expect 2 guideway table --size 16 --seed 00 a
