@@ -205,6 +205,7 @@ new_states_lose_nothing() {
 	done
 	wait $sender
 	wait_until 5 has_forwarded $((before + 8000)) || true
+	wait_until 10 capture_has 8000 || true
 	stop_capture
 	equal "$(($(count_of forward) - before))" 8000 || return 1
 	dropped=$(status_of interface in0 | sed 's/.* dropped \([0-9]*\).*/\1/')
