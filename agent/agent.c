@@ -125,7 +125,7 @@ schedule_tick(struct agent *a, struct mono now)
 static void
 agent_step(struct agent *a, struct core_event event)
 {
-	struct core_event next;
+	struct core_event next = event;
 	struct errmsg why;
 	struct mono now;
 	bool again, broken;

@@ -4,8 +4,8 @@
  * Both daemons read the same file. It is parsed, then checked as a whole; what
  * is wrong is said as "PATH:LINE:COLUMN: what, and what to do". Nothing is
  * half loaded: conf_load gives a complete, checked configuration or NULL.
- * guideway.yaml(5) documents each key; the schema in conf.c is the only other
- * place that lists them. */
+ * guideway.yaml(5) documents each key; the schema in conf_schema.c is the only
+ * other place that lists them. */
 #ifndef COMMON_CONF_H
 #define COMMON_CONF_H
 

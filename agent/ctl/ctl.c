@@ -95,7 +95,8 @@ on_read(struct bufferevent *bev, void *ctx)
 	}
 	switch (frame_next(in, &data, &len, &why)) {
 	case FRAME_SHORT:
-		if (evbuffer_get_length(in) > CTL_REQUEST_MAX)
+		len = evbuffer_get_length(in);
+		if (len >= FRAME_HEADER_LEN + CTL_REQUEST_MAX)
 			client_refuse(c, "the request is too long");
 		return;
 	case FRAME_BAD:
@@ -103,6 +104,10 @@ on_read(struct bufferevent *bev, void *ctx)
 		return;
 	case FRAME_OK:
 		break;
+	}
+	if (len > CTL_REQUEST_MAX) {
+		client_refuse(c, "the request is too long");
+		return;
 	}
 	rc = ctl_wire_get_request(&request, data, len, &why);
 	frame_done(in, len);
@@ -139,17 +144,19 @@ on_event(struct bufferevent *bev, short what, void *ctx)
 		ctl->events->gone(ctl->ctx, id);
 }
 
+/* Owns the descriptor, also when it fails. */
 static struct client *
 client_new(struct ctl *ctl, evutil_socket_t fd)
 {
 	const struct timeval timeout = {.tv_sec = TIMEOUT_S};
 	struct client *c = calloc(1, sizeof(*c));
 
-	if (c == NULL)
-		return NULL;
-	c->bev = bufferevent_socket_new(ctl->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (c->bev == NULL) {
+	if (c != NULL)
+		c->bev = bufferevent_socket_new(
+		    ctl->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (c == NULL || c->bev == NULL) {
 		free(c);
+		close(fd);
 		return NULL;
 	}
 	c->ctl = ctl;
@@ -158,8 +165,6 @@ client_new(struct ctl *ctl, evutil_socket_t fd)
 	ctl->n_clients++;
 	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
 	bufferevent_set_timeouts(c->bev, &timeout, &timeout);
-	bufferevent_setwatermark(
-	    c->bev, EV_READ, 0, FRAME_HEADER_LEN + CTL_REQUEST_MAX + 1);
 	if (bufferevent_enable(c->bev, EV_READ | EV_WRITE) == 0)
 		return c;
 	client_free(c);

@@ -22,7 +22,6 @@ typedef Guideway__Control__Trace MsgTrace;
 
 #define NAME_LEN      (FORWARDING_NAME_MAX - 1)
 #define COUNTERS_MAX  256
-#define NODE_NAME_LEN 255
 
 int
 ctl_wire_put_request(struct evbuffer *out, const struct control_request *q)

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every allocation of the configuration, of the view and of the forwarding
- * state fails once: each function must say so and leave nothing behind. The
+/* Every allocation of the configuration, of the view, of the forwarding state
+ * and for a client fails once: each must say so and leave nothing behind. The
  * program brings its own malloc for that, which needs glibc and no sanitizer;
  * without them it is skipped. */
 #include "config.h"
 
 #include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/ctl/ctl.h"
 #include "common/conf.h"
+#include "common/unix_socket.h"
 #include "common/view.h"
 #include "tests/unit/unit.h"
 
@@ -220,6 +225,62 @@ START_TEST(each_allocation_fails)
 }
 END_TEST
 
+static size_t
+open_descriptors(void)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+static void
+ignore_log(int severity, const char *said)
+{
+}
+
+static void
+ignore_command(void *ctx, uint64_t client, const struct control_request *q)
+{
+}
+
+/* A client comes while memory is short: nothing of it may stay. */
+START_TEST(client_without_memory)
+{
+	static const struct ctl_events events = {.command = ignore_command};
+	struct event_base *base = event_base_new();
+	char dir[] = "/tmp/gw-alloc.XXXXXX", path[64];
+	struct errmsg why = {""};
+	struct ctl *ctl;
+	size_t before;
+	int fd;
+
+	event_set_log_callback(ignore_log);
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/agent.sock", dir);
+	ctl = ctl_new(base, path, &events, NULL, &why);
+	ck_assert_msg(ctl != NULL, "%s", why.text);
+	event_base_loop(base, EVLOOP_NONBLOCK); /* makes what it keeps */
+	before = open_descriptors();
+	has_failed = true;
+	for (long n = 0; has_failed; n++) {
+		ck_assert_int_ne(fd = unix_connect(path, &why), -1);
+		has_failed = false;
+		countdown = n;
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		countdown = -1;
+		close(fd);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		ck_assert_msg(open_descriptors() == before,
+		    "a descriptor leaks when allocation %ld fails", n);
+	}
+	ctl_free(ctl);
+	event_base_free(base);
+	rmdir(dir);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -228,6 +289,7 @@ make_suite(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, each_allocation_fails, 0, ROWS(rows));
+	tcase_add_test(tc, client_without_memory);
 	suite_add_tcase(s, tc);
 	return s;
 }
