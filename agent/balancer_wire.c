@@ -18,14 +18,15 @@ balancer_wire_install(
     struct evbuffer *out, uint64_t id, const struct forwarding *state)
 {
 	MsgRequest m = GUIDEWAY__BALANCER__REQUEST__INIT;
-	int rc;
+	struct arena *arena = arena_new();
+	int rc = -1;
 
 	m.id = id;
 	m.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_INSTALL;
-	if ((m.install = forwarding_to_message(state)) == NULL)
-		return -1;
-	rc = message_put(out, &m.base);
-	forwarding_message_free(m.install);
+	if (arena != NULL &&
+	    (m.install = forwarding_to_message(arena, state)) != NULL)
+		rc = message_put(out, &m.base);
+	arena_free(arena);
 	return rc;
 }
 
@@ -66,14 +67,8 @@ read_installed(struct fields *f, struct balancer_reply *r,
 	r->kind = BALANCER_INSTALLED;
 	r->generation = m->generation;
 	r->n_tables = m->n_tables;
-	r->tables = fields_array(f, &r->n_tables, FORWARDING_MAX_SERVICES,
-	    sizeof(*r->tables), "installed.tables");
-	for (size_t i = 0; i < r->n_tables; i++) {
-		r->tables[i].service = fields_name(f, &m->tables[i]->service,
-		    FORWARDING_NAME_MAX - 1, "installed.tables.service");
-		fields_bytes(f, &m->tables[i]->digest, r->tables[i].digest,
-		    REPORT_DIGEST_LEN, false, "installed.tables.digest");
-	}
+	r->tables = report_digests_read(
+	    f, &r->n_tables, m->tables, "installed.tables");
 	return f->bad ? -1 : 0;
 }
 

@@ -32,20 +32,19 @@ mac_to_field(bool has_mac, const uint8_t mac[REPORT_MAC_LEN])
 	return field_of_bytes(mac, has_mac ? REPORT_MAC_LEN : 0);
 }
 
-static int
-digests_pack(struct arena *arena, MsgStatus *m, const struct balancer_status *s)
+MsgDigest **
+report_digests_pack(
+    struct arena *arena, const struct report_digest *from, size_t n)
 {
-	m->n_tables = s->n_tables;
-	m->tables = field_messages(
-	    arena, s->n_tables, &guideway__balancer__table_digest__descriptor);
-	if (m->tables == NULL)
-		return -1;
-	for (size_t i = 0; i < s->n_tables; i++) {
-		m->tables[i]->service = field_of_text(s->tables[i].service);
-		m->tables[i]->digest = field_of_bytes(
-		    s->tables[i].digest, REPORT_DIGEST_LEN);
+	MsgDigest **to = field_messages(
+	    arena, n, &guideway__balancer__table_digest__descriptor);
+
+	for (size_t i = 0; to != NULL && i < n; i++) {
+		to[i]->service = field_of_text(from[i].service);
+		to[i]->digest = field_of_bytes(
+		    from[i].digest, REPORT_DIGEST_LEN);
 	}
-	return 0;
+	return to;
 }
 
 static int
@@ -72,8 +71,9 @@ interfaces_pack(
 	return 0;
 }
 
-static MsgCounter **
-counters_pack(struct arena *arena, const struct report_counter *from, size_t n)
+MsgCounter **
+report_counters_pack(
+    struct arena *arena, const struct report_counter *from, size_t n)
 {
 	MsgCounter **to = field_messages(
 	    arena, n, &guideway__balancer__counter__descriptor);
@@ -102,7 +102,8 @@ services_pack(
 		to->packets = from->packets;
 		to->bytes = from->bytes;
 		to->n_drops = from->n_drops;
-		to->drops = counters_pack(arena, from->drops, from->n_drops);
+		to->drops = report_counters_pack(
+		    arena, from->drops, from->n_drops);
 		if (to->drops == NULL)
 			return -1;
 	}
@@ -145,8 +146,10 @@ balancer_status_to_message(struct arena *arena, const struct balancer_status *s)
 	m->generation = s->generation;
 	m->version = field_of_text(s->version);
 	m->n_reasons = s->n_reasons;
-	m->reasons = counters_pack(arena, s->reasons, s->n_reasons);
-	if (m->reasons == NULL || digests_pack(arena, m, s) == -1 ||
+	m->reasons = report_counters_pack(arena, s->reasons, s->n_reasons);
+	m->n_tables = s->n_tables;
+	m->tables = report_digests_pack(arena, s->tables, s->n_tables);
+	if (m->reasons == NULL || m->tables == NULL ||
 	    interfaces_pack(arena, m, s) == -1 ||
 	    services_pack(arena, m, s) == -1 ||
 	    backends_pack(arena, m, s) == -1)
@@ -154,18 +157,20 @@ balancer_status_to_message(struct arena *arena, const struct balancer_status *s)
 	return m;
 }
 
-static void
-digests_read(struct fields *f, struct balancer_status *s, const MsgStatus *m)
+struct report_digest *
+report_digests_read(
+    struct fields *f, size_t *n, MsgDigest *const *from, const char *what)
 {
-	s->n_tables = m->n_tables;
-	s->tables = fields_array(f, &s->n_tables, FORWARDING_MAX_SERVICES,
-	    sizeof(*s->tables), "status.tables");
-	for (size_t i = 0; i < s->n_tables; i++) {
-		s->tables[i].service = fields_name(f, &m->tables[i]->service,
-		    NAME_MAX_LEN, "status.tables.service");
-		fields_bytes(f, &m->tables[i]->digest, s->tables[i].digest,
-		    REPORT_DIGEST_LEN, false, "status.tables.digest");
+	struct report_digest *to = fields_array(
+	    f, n, FORWARDING_MAX_SERVICES, sizeof(*to), what);
+
+	for (size_t i = 0; i < *n; i++) {
+		to[i].service = fields_name(
+		    f, &from[i]->service, NAME_MAX_LEN, what);
+		fields_bytes(f, &from[i]->digest, to[i].digest,
+		    REPORT_DIGEST_LEN, false, what);
 	}
+	return to;
 }
 
 static void
@@ -191,8 +196,8 @@ interfaces_read(struct fields *f, struct balancer_status *s, const MsgStatus *m)
 	}
 }
 
-static struct report_counter *
-counters_read(
+struct report_counter *
+report_counters_read(
     struct fields *f, size_t *n, MsgCounter *const *from, const char *what)
 {
 	struct report_counter *to = fields_array(
@@ -220,7 +225,7 @@ services_read(struct fields *f, struct balancer_status *s, const MsgStatus *m)
 		to->packets = from->packets;
 		to->bytes = from->bytes;
 		to->n_drops = from->n_drops;
-		to->drops = counters_read(
+		to->drops = report_counters_read(
 		    f, &to->n_drops, from->drops, "status.services.drops");
 	}
 }
@@ -258,10 +263,12 @@ balancer_status_from_message(struct arena *arena, struct balancer_status *s,
 	s->uptime_s = m->uptime_s;
 	s->generation = m->generation;
 	s->version = fields_text(&f, &m->version, "status.version");
-	digests_read(&f, s, m);
+	s->n_tables = m->n_tables;
+	s->tables = report_digests_read(
+	    &f, &s->n_tables, m->tables, "status.tables");
 	interfaces_read(&f, s, m);
 	s->n_reasons = m->n_reasons;
-	s->reasons = counters_read(
+	s->reasons = report_counters_read(
 	    &f, &s->n_reasons, m->reasons, "status.reasons");
 	services_read(&f, s, m);
 	backends_read(&f, s, m);

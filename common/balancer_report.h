@@ -85,9 +85,25 @@ struct trace_answer {
 	uint8_t mac[REPORT_MAC_LEN];
 };
 
+/* Parts of several messages. pack: n messages that live in the arena and borrow
+ * from the values; NULL when out of memory. read: the values, each checked, and
+ * *n, which is 0 after a fault (common/fields.h). */
+struct arena;
+struct fields;
+struct Guideway__Balancer__TableDigest;
+struct Guideway__Balancer__Counter;
+
+struct Guideway__Balancer__TableDigest **report_digests_pack(
+    struct arena *, const struct report_digest *, size_t n);
+struct report_digest *report_digests_read(struct fields *, size_t *n,
+    struct Guideway__Balancer__TableDigest *const *, const char *what);
+struct Guideway__Balancer__Counter **report_counters_pack(
+    struct arena *, const struct report_counter *, size_t n);
+struct report_counter *report_counters_read(struct fields *, size_t *n,
+    struct Guideway__Balancer__Counter *const *, const char *what);
+
 /* To messages that live in the arena and borrow from the values; NULL when out
  * of memory. From messages, each field checked: 0, or -1 with `why`. */
-struct arena;
 struct Guideway__Balancer__Status;
 struct Guideway__Balancer__TraceRequest;
 struct Guideway__Balancer__TraceReply;

@@ -98,13 +98,16 @@ uint8_t *forwarding_pack(const struct forwarding *, size_t *len);
 struct forwarding *forwarding_unpack(
     const uint8_t *data, size_t len, struct errmsg *why);
 
-/* The same for callers that hold the generated message already. The message
- * made by forwarding_to_message borrows from the state and is freed with
- * forwarding_message_free. */
+/* The same for callers that hold the generated message already. What is made
+ * from values lives in the arena and borrows from the values; NULL when out of
+ * memory. */
+struct arena;
 struct Guideway__Balancer__ForwardingState;
+struct Guideway__Balancer__Endpoint;
 struct Guideway__Balancer__ForwardingState *forwarding_to_message(
-    const struct forwarding *);
-void forwarding_message_free(struct Guideway__Balancer__ForwardingState *);
+    struct arena *, const struct forwarding *);
+struct Guideway__Balancer__Endpoint **forwarding_endpoints_pack(
+    struct arena *, const struct forwarding_endpoint *, size_t n);
 struct forwarding *forwarding_from_message(
     const struct Guideway__Balancer__ForwardingState *, struct errmsg *why);
 

@@ -11,125 +11,96 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/arena.h"
 #include "common/budget.h"
+#include "common/fields.h"
 #include "proto/balancer.pb-c.h"
 
-/* Cuts the next n objects out of a zeroed block. Everything cut here is
- * aligned as a pointer, and sized in multiples of one. */
-static void *
-carve(uint8_t **at, size_t n, size_t size)
-{
-	void *p = *at;
+typedef Guideway__Balancer__ForwardingState MsgState;
+typedef Guideway__Balancer__Service MsgService;
+typedef Guideway__Balancer__Endpoint MsgEndpoint;
 
-	*at += n * size;
-	return p;
+MsgEndpoint **
+forwarding_endpoints_pack(
+    struct arena *arena, const struct forwarding_endpoint *from, size_t n)
+{
+	MsgEndpoint **to = field_messages(
+	    arena, n, &guideway__balancer__endpoint__descriptor);
+
+	for (size_t i = 0; to != NULL && i < n; i++) {
+		to[i]->vip = field_of_addr(&from[i].vip);
+		to[i]->protocol = from[i].protocol;
+		to[i]->port = from[i].port;
+	}
+	return to;
 }
 
-static ProtobufCBinaryData
-addr_to_wire(const struct addr *a)
+static int
+service_pack(
+    struct arena *arena, MsgService *m, const struct forwarding_service *s)
 {
-	ProtobufCBinaryData d = {0, NULL};
-
-	if (!addr_is_none(a)) /* protobuf-c wants it without const, and reads */
-		d.data = (uint8_t *)(uintptr_t)addr_bytes(a, &d.len);
-	return d;
-}
-
-static void
-service_to_wire(const struct forwarding_service *s,
-    Guideway__Balancer__Service *m, uint8_t **at)
-{
-	Guideway__Balancer__Endpoint *endpoints;
-	Guideway__Balancer__Member *members;
-
-	guideway__balancer__service__init(m);
-	m->name.data = (uint8_t *)(uintptr_t)s->name;
-	m->name.len = strlen(s->name);
+	m->name = field_of_text(s->name);
 	m->table_size = s->table_size;
 	m->refuse_oversize = s->refuse_oversize;
 	m->n_endpoints = s->n_endpoints;
-	m->endpoints = carve(at, s->n_endpoints, sizeof(*m->endpoints));
-	endpoints = carve(at, s->n_endpoints, sizeof(*endpoints));
-	for (size_t i = 0; i < s->n_endpoints; i++) {
-		guideway__balancer__endpoint__init(&endpoints[i]);
-		endpoints[i].vip = addr_to_wire(&s->endpoints[i].vip);
-		endpoints[i].protocol = s->endpoints[i].protocol;
-		endpoints[i].port = s->endpoints[i].port;
-		m->endpoints[i] = &endpoints[i];
-	}
+	m->endpoints = forwarding_endpoints_pack(
+	    arena, s->endpoints, s->n_endpoints);
 	m->n_members = s->n_members;
-	m->members = carve(at, s->n_members, sizeof(*m->members));
-	members = carve(at, s->n_members, sizeof(*members));
+	m->members = field_messages(
+	    arena, s->n_members, &guideway__balancer__member__descriptor);
+	if (m->endpoints == NULL || m->members == NULL)
+		return -1;
 	for (size_t i = 0; i < s->n_members; i++) {
-		guideway__balancer__member__init(&members[i]);
-		members[i].backend = s->members[i].backend;
-		members[i].weight = s->members[i].weight;
-		members[i].phi = s->members[i].phi;
-		members[i].down = s->members[i].down;
-		m->members[i] = &members[i];
+		m->members[i]->backend = s->members[i].backend;
+		m->members[i]->weight = s->members[i].weight;
+		m->members[i]->phi = s->members[i].phi;
+		m->members[i]->down = s->members[i].down;
 	}
+	return 0;
 }
 
-Guideway__Balancer__ForwardingState *
-forwarding_to_message(const struct forwarding *f)
+MsgState *
+forwarding_to_message(struct arena *arena, const struct forwarding *f)
 {
-	Guideway__Balancer__ForwardingState *m;
-	Guideway__Balancer__Service *services;
-	size_t size = sizeof(*m);
-	uint8_t *block, *at;
+	MsgState *m = field_message(
+	    arena, &guideway__balancer__forwarding_state__descriptor);
 
-	size += f->n_backends * sizeof(*m->backends);
-	size += f->n_services * (sizeof(*services) + sizeof(services));
-	for (size_t i = 0; i < f->n_services; i++) {
-		size += f->services[i].n_endpoints *
-		    (sizeof(void *) + sizeof(Guideway__Balancer__Endpoint));
-		size += f->services[i].n_members *
-		    (sizeof(void *) + sizeof(Guideway__Balancer__Member));
-	}
-	if ((block = calloc(1, size)) == NULL)
+	if (m == NULL)
 		return NULL;
-	at = block;
-	m = carve(&at, 1, sizeof(*m));
-	guideway__balancer__forwarding_state__init(m);
 	m->generation = f->generation;
-	m->seed.data = (uint8_t *)(uintptr_t)f->seed;
-	m->seed.len = sizeof(f->seed);
-	m->encap_source4 = addr_to_wire(&f->source4.addr);
+	m->seed = field_of_bytes(f->seed, sizeof(f->seed));
+	m->encap_source4 = field_of_addr(&f->source4.addr);
 	m->encap_source4_len = f->source4.prefix_len;
-	m->encap_source6 = addr_to_wire(&f->source6.addr);
+	m->encap_source6 = field_of_addr(&f->source6.addr);
 	m->encap_source6_len = f->source6.prefix_len;
 	m->n_backends = f->n_backends;
-	m->backends = carve(&at, f->n_backends, sizeof(*m->backends));
-	for (size_t i = 0; i < f->n_backends; i++)
-		m->backends[i] = addr_to_wire(&f->backends[i]);
+	m->backends = arena_alloc(arena, f->n_backends, sizeof(*m->backends));
 	m->n_services = f->n_services;
-	m->services = carve(&at, f->n_services, sizeof(*m->services));
-	services = carve(&at, f->n_services, sizeof(*services));
-	for (size_t i = 0; i < f->n_services; i++) {
-		m->services[i] = &services[i];
-		service_to_wire(&f->services[i], &services[i], &at);
-	}
+	m->services = field_messages(
+	    arena, f->n_services, &guideway__balancer__service__descriptor);
+	if (m->backends == NULL || m->services == NULL)
+		return NULL;
+	for (size_t i = 0; i < f->n_backends; i++)
+		m->backends[i] = field_of_addr(&f->backends[i]);
+	for (size_t i = 0; i < f->n_services; i++)
+		if (service_pack(arena, m->services[i], &f->services[i]) == -1)
+			return NULL;
 	return m;
-}
-
-void
-forwarding_message_free(Guideway__Balancer__ForwardingState *m)
-{
-	free(m); /* one block */
 }
 
 uint8_t *
 forwarding_pack(const struct forwarding *f, size_t *len)
 {
-	Guideway__Balancer__ForwardingState *m = forwarding_to_message(f);
-	uint8_t *data;
+	struct arena *arena = arena_new();
+	MsgState *m = arena != NULL ? forwarding_to_message(arena, f) : NULL;
+	uint8_t *data = NULL;
 
-	if (m == NULL)
-		return NULL;
-	*len = guideway__balancer__forwarding_state__get_packed_size(m);
-	if ((data = malloc(*len + 1)) != NULL)
-		guideway__balancer__forwarding_state__pack(m, data);
-	forwarding_message_free(m);
+	if (m != NULL) {
+		*len = guideway__balancer__forwarding_state__get_packed_size(m);
+		if ((data = malloc(*len)) != NULL)
+			guideway__balancer__forwarding_state__pack(m, data);
+	}
+	arena_free(arena);
 	return data;
 }
 
@@ -165,8 +136,8 @@ source_from_wire(struct forwarding_source *out, const ProtobufCBinaryData *d,
 }
 
 static int
-endpoint_from_wire(struct forwarding_endpoint *out,
-    const Guideway__Balancer__Endpoint *e, struct errmsg *why)
+endpoint_from_wire(
+    struct forwarding_endpoint *out, const MsgEndpoint *e, struct errmsg *why)
 {
 	if (check_range("protocol", e->protocol, UINT8_MAX, why) == -1 ||
 	    check_range("port", e->port, UINT16_MAX, why) == -1)
@@ -192,8 +163,8 @@ member_from_wire(struct forwarding_member *out,
 }
 
 static int
-service_from_wire(struct forwarding_service *out,
-    const Guideway__Balancer__Service *s, struct errmsg *why)
+service_from_wire(
+    struct forwarding_service *out, const MsgService *s, struct errmsg *why)
 {
 	if (!forwarding_name_valid((const char *)s->name.data, s->name.len))
 		return errmsg_set(why, "a service with a bad name");
@@ -223,8 +194,7 @@ service_from_wire(struct forwarding_service *out,
 }
 
 static int
-fill_from_wire(struct forwarding *f,
-    const Guideway__Balancer__ForwardingState *m, struct errmsg *why)
+fill_from_wire(struct forwarding *f, const MsgState *m, struct errmsg *why)
 {
 	if (m->seed.len != sizeof(f->seed))
 		return errmsg_set(why, "a seed of %zu bytes; %d expected",
@@ -260,8 +230,7 @@ fill_from_wire(struct forwarding *f,
 }
 
 struct forwarding *
-forwarding_from_message(
-    const Guideway__Balancer__ForwardingState *m, struct errmsg *why)
+forwarding_from_message(const MsgState *m, struct errmsg *why)
 {
 	struct forwarding *f = forwarding_new();
 
@@ -278,7 +247,7 @@ forwarding_from_message(
 struct forwarding *
 forwarding_unpack(const uint8_t *data, size_t len, struct errmsg *why)
 {
-	Guideway__Balancer__ForwardingState *m;
+	MsgState *m;
 	struct forwarding *f;
 	struct budget budget;
 

@@ -20,8 +20,7 @@ typedef Guideway__Control__Service MsgService;
 typedef Guideway__Control__Member MsgMember;
 typedef Guideway__Control__Trace MsgTrace;
 
-#define NAME_LEN      (FORWARDING_NAME_MAX - 1)
-#define COUNTERS_MAX  256
+#define NAME_LEN (FORWARDING_NAME_MAX - 1)
 
 int
 ctl_wire_put_request(struct evbuffer *out, const struct control_request *q)
@@ -214,23 +213,6 @@ members_read(struct fields *f, struct control_service *s, const MsgService *m)
 	}
 }
 
-static int
-endpoints_pack(
-    struct arena *arena, MsgService *m, const struct control_service *s)
-{
-	m->n_endpoints = s->n_endpoints;
-	m->endpoints = field_messages(
-	    arena, s->n_endpoints, &guideway__balancer__endpoint__descriptor);
-	if (m->endpoints == NULL)
-		return -1;
-	for (size_t i = 0; i < s->n_endpoints; i++) {
-		m->endpoints[i]->vip = field_of_addr(&s->endpoints[i].vip);
-		m->endpoints[i]->protocol = s->endpoints[i].protocol;
-		m->endpoints[i]->port = s->endpoints[i].port;
-	}
-	return 0;
-}
-
 static void
 endpoints_read(struct fields *f, struct control_service *s, const MsgService *m)
 {
@@ -250,36 +232,6 @@ endpoints_read(struct fields *f, struct control_service *s, const MsgService *m)
 }
 
 static int
-drops_pack(struct arena *arena, MsgService *m, const struct control_service *s)
-{
-	m->n_drops = s->n_drops;
-	m->drops = field_messages(
-	    arena, s->n_drops, &guideway__balancer__counter__descriptor);
-	if (m->drops == NULL)
-		return -1;
-	for (size_t i = 0; i < s->n_drops; i++) {
-		m->drops[i]->name = field_of_text(s->drops[i].name);
-		m->drops[i]->packets = s->drops[i].packets;
-	}
-	return 0;
-}
-
-static void
-drops_read(struct fields *f, struct control_service *s, const MsgService *m)
-{
-	struct report_counter *to;
-
-	s->n_drops = m->n_drops;
-	s->drops = to = fields_array(
-	    f, &s->n_drops, COUNTERS_MAX, sizeof(*to), "service.drops");
-	for (size_t i = 0; i < s->n_drops; i++) {
-		to[i].name = fields_name(
-		    f, &m->drops[i]->name, NAME_LEN, "service.drops.name");
-		to[i].packets = m->drops[i]->packets;
-	}
-}
-
-static int
 service_pack(
     struct arena *arena, MsgService *m, const struct control_service *s)
 {
@@ -292,10 +244,14 @@ service_pack(
 	m->bytes = s->bytes;
 	m->configured = s->configured;
 	m->taking = s->taking;
-	if (endpoints_pack(arena, m, s) == -1 ||
-	    members_pack(arena, m, s) == -1 || drops_pack(arena, m, s) == -1)
+	m->n_endpoints = s->n_endpoints;
+	m->endpoints = forwarding_endpoints_pack(
+	    arena, s->endpoints, s->n_endpoints);
+	m->n_drops = s->n_drops;
+	m->drops = report_counters_pack(arena, s->drops, s->n_drops);
+	if (m->endpoints == NULL || m->drops == NULL)
 		return -1;
-	return 0;
+	return members_pack(arena, m, s);
 }
 
 static void
@@ -312,7 +268,9 @@ service_read(struct fields *f, struct control_service *s, const MsgService *m)
 	members_read(f, s, m);
 	s->packets = m->packets;
 	s->bytes = m->bytes;
-	drops_read(f, s, m);
+	s->n_drops = m->n_drops;
+	s->drops = report_counters_read(
+	    f, &s->n_drops, m->drops, "service.drops");
 	s->configured = m->configured;
 	s->taking = m->taking;
 }

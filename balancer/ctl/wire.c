@@ -3,14 +3,11 @@
 
 #include "balancer/ctl/wire.h"
 
-#include <event2/buffer.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
 #include "common/budget.h"
 #include "common/fields.h"
-#include "common/frame.h"
 #include "proto/balancer.pb-c.h"
 
 typedef Guideway__Balancer__Request MsgRequest;
@@ -62,21 +59,6 @@ wire_request_clear(struct wire_request *request)
 	request->install = NULL;
 }
 
-static int
-put_reply(struct evbuffer *out, const MsgReply *reply)
-{
-	size_t len = guideway__balancer__reply__get_packed_size(reply);
-	uint8_t *data = malloc(len + 1);
-	int r;
-
-	if (data == NULL)
-		return -1;
-	guideway__balancer__reply__pack(reply, data);
-	r = frame_put(out, data, len);
-	free(data);
-	return r;
-}
-
 int
 wire_put_installed(struct evbuffer *out, uint64_t id, uint64_t generation,
     const struct report_digest *tables, size_t n)
@@ -93,17 +75,9 @@ wire_put_installed(struct evbuffer *out, uint64_t id, uint64_t generation,
 	reply.installed = &m;
 	m.generation = generation;
 	m.n_tables = n;
-	m.tables = field_messages(
-	    arena, n, &guideway__balancer__table_digest__descriptor);
-	if (m.tables == NULL)
-		goto done;
-	for (size_t i = 0; i < n; i++) {
-		m.tables[i]->service = field_of_text(tables[i].service);
-		m.tables[i]->digest = field_of_bytes(
-		    tables[i].digest, REPORT_DIGEST_LEN);
-	}
-	r = put_reply(out, &reply);
-done:
+	m.tables = report_digests_pack(arena, tables, n);
+	if (m.tables != NULL)
+		r = message_put(out, &reply.base);
 	arena_free(arena);
 	return r;
 }
@@ -118,7 +92,7 @@ wire_put_refused(struct evbuffer *out, uint64_t id, const char *why)
 	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_REFUSED;
 	reply.refused = &m;
 	m.why = field_of_text(why);
-	return put_reply(out, &reply);
+	return message_put(out, &reply.base);
 }
 
 int
@@ -135,7 +109,7 @@ wire_put_trace(
 	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_TRACE;
 	reply.trace = trace_answer_to_message(arena, answer);
 	if (reply.trace != NULL)
-		r = put_reply(out, &reply);
+		r = message_put(out, &reply.base);
 	arena_free(arena);
 	return r;
 }
@@ -154,7 +128,7 @@ wire_put_status(
 	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_STATUS;
 	reply.status = balancer_status_to_message(arena, status);
 	if (reply.status != NULL)
-		r = put_reply(out, &reply);
+		r = message_put(out, &reply.base);
 	arena_free(arena);
 	return r;
 }

@@ -106,7 +106,7 @@ install(int fd, const char *path, bool broken)
 		state->services[0].table_size = 3;
 	request.id = 42;
 	request.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_INSTALL;
-	request.install = forwarding_to_message(state);
+	request.install = forwarding_to_message(arena, state);
 	reply = ask(fd, &request);
 	if (reply->id != 42 || reply->installed == NULL)
 		errx(2, "another reply than expected");
@@ -118,7 +118,6 @@ install(int fd, const char *path, bool broken)
 			printf("%02x", t->digest.data[b]);
 		printf("\n");
 	}
-	forwarding_message_free(request.install);
 	forwarding_free(state);
 	conf_free(conf);
 	guideway__balancer__reply__free_unpacked(reply, NULL);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "balancer/ctl/wire.h"
+#include "common/arena.h"
 #include "common/frame.h"
 #include "proto/balancer.pb-c.h"
 #include "tests/unit/unit.h"
@@ -39,15 +40,16 @@ pack_install(uint32_t table_size)
 	    .n_backends = 1,
 	    .services = &service,
 	    .n_services = 1};
+	struct arena *arena = arena_new();
 	size_t len;
 
 	addr_parse(&backend, "10.1.0.1");
 	addr_parse(&endpoint.vip, "203.0.113.10");
 	m.id = 77;
 	m.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_INSTALL;
-	m.install = forwarding_to_message(&f);
+	m.install = forwarding_to_message(arena, &f);
 	len = pack(&m);
-	forwarding_message_free(m.install);
+	arena_free(arena);
 	return len;
 }
 
