@@ -17,11 +17,38 @@ struct route {
 	uint32_t backend;
 };
 
+/* Two words of an address as one, to compare. */
+CORE_INLINE uint64_t
+lookup_half(const uint32_t words[2])
+{
+	return (uint64_t)words[1] << 32 | words[0];
+}
+
 CORE_INLINE bool
 lookup_same_addr(const uint32_t a[4], const uint32_t b[4])
 {
-	return ((a[3] ^ b[3]) | (a[2] ^ b[2]) | (a[1] ^ b[1]) |
-		   (a[0] ^ b[0])) == 0;
+	return ((lookup_half(a) ^ lookup_half(b)) |
+		   (lookup_half(a + 2) ^ lookup_half(b + 2))) == 0;
+}
+
+/* The places behind the one that the hash points at. The address comes by
+ * value: a pointer to it would keep all of a struct packet in memory. */
+CORE_SELDOM uint32_t
+lookup_vip_next(
+    const struct tables *t, uint64_t first, uint64_t second, uint32_t at)
+{
+	const uint32_t addr[4] = {(uint32_t)first, (uint32_t)(first >> 32),
+	    (uint32_t)second, (uint32_t)(second >> 32)};
+
+	for (uint32_t i = 1; i < TABLES_PROBE; i++) {
+		const struct vip_entry *e = &t->vips[(at + i) & t->vip_mask];
+
+		if (lookup_same_addr(e->addr, addr))
+			return e->vip;
+		if (e->vip == TABLES_NONE)
+			break;
+	}
+	return TABLES_NONE;
 }
 
 /* The number of the VIP with this address, or TABLES_NONE. */
@@ -29,14 +56,25 @@ CORE_INLINE uint32_t
 lookup_vip(const struct tables *t, const uint32_t addr[4])
 {
 	uint32_t at = vip_hash(t->keys, addr);
+	const struct vip_entry *e = &t->vips[at & t->vip_mask];
 
-	for (uint32_t i = 0; i < TABLES_PROBE; i++) {
-		const struct vip_entry *e = &t->vips[(at + i) & t->vip_mask];
+	/* A free place has TABLES_NONE: no matter what its address is. */
+	if (LIKELY(lookup_same_addr(e->addr, addr)) || e->vip == TABLES_NONE)
+		return e->vip;
+	return lookup_vip_next(t, lookup_half(addr), lookup_half(addr + 2), at);
+}
 
-		if (e->vip == TABLES_NONE)
-			return TABLES_NONE;
-		if (LIKELY(lookup_same_addr(e->addr, addr)))
-			return e->vip;
+CORE_SELDOM uint32_t
+lookup_endpoint_next(const struct tables *t, uint64_t key, uint32_t at)
+{
+	for (uint32_t i = 1; i < TABLES_PROBE; i++) {
+		const struct endpoint_entry *e =
+		    &t->endpoints[(at + i) & t->endpoint_mask];
+
+		if (e->key == key)
+			return e->service;
+		if (e->key == ENDPOINT_FREE)
+			break;
 	}
 	return TABLES_NONE;
 }
@@ -46,17 +84,13 @@ CORE_INLINE uint32_t
 lookup_endpoint(const struct tables *t, uint64_t key)
 {
 	uint32_t at = endpoint_hash(t->keys, key);
+	const struct endpoint_entry *e = &t->endpoints[at & t->endpoint_mask];
 
-	for (uint32_t i = 0; i < TABLES_PROBE; i++) {
-		const struct endpoint_entry *e =
-		    &t->endpoints[(at + i) & t->endpoint_mask];
-
-		if (LIKELY(e->key == key))
-			return e->service;
-		if (e->key == ENDPOINT_FREE)
-			return TABLES_NONE;
-	}
-	return TABLES_NONE;
+	if (LIKELY(e->key == key))
+		return e->service;
+	if (e->key == ENDPOINT_FREE)
+		return TABLES_NONE;
+	return lookup_endpoint_next(t, key, at);
 }
 
 /* The destination port's own service, else the one for every port. */
@@ -76,7 +110,7 @@ lookup_service(
 CORE_INLINE be16
 lookup_destination_port(be32 ports)
 {
-	return BE16(FROM_BE32(ports) & 0xffff);
+	return LE16(LE32(ports) >> 16);
 }
 
 /* Service, hash and slot of a packet to route->vip. Reads no slot yet, so that
