@@ -159,7 +159,18 @@ parse_ipv6_addresses(const uint8_t *data, const uint8_t *end, struct packet *p)
 					       : REASON_FORWARD;
 }
 
-/* Is the sum over the header's 16-bit words all ones (RFC 1071)? */
+/* Does a one's complement sum, not folded yet, come to either zero? It then is
+ * a multiple of 0xffff, and its product with the inverse of that modulo 2^64
+ * is small (Granlund, Montgomery, PLDI 1994). Compilers know this too, but
+ * clang divides for BPF. */
+CORE_INLINE bool
+parse_sum_is_zero(uint64_t sum)
+{
+	return sum * 0xfffefffefffeffffu <= UINT64_MAX / 0xffff;
+}
+
+/* Is the sum over the header's 16-bit words all ones (RFC 1071)? It cannot be
+ * 0, for the version is not. */
 CORE_INLINE bool
 parse_ipv4_checksum_ok(
     const uint8_t *ip, const uint8_t *end, uint32_t header_len)
@@ -173,11 +184,7 @@ parse_ipv4_checksum_ok(
 			break;
 		sum += load32(ip + at);
 	}
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return sum == 0xffff;
+	return parse_sum_is_zero(sum);
 }
 
 /* The rest of the IPv4 header. */
@@ -191,10 +198,10 @@ parse_ipv4(const uint8_t *data, const uint8_t *end, struct packet *p)
 		return REASON_DROP_MALFORMED;
 	header_len = (ip[0] & 0xfu) * 4;
 	p->ip_len = FROM_BE16(load16(ip + 2));
-	if (header_len < IPV4_LEN || p->ip_len < header_len ||
-	    p->ip_len > (uint64_t)(end - ip))
+	if (UNLIKELY(header_len < IPV4_LEN || p->ip_len < header_len ||
+		p->ip_len > (uint64_t)(end - ip)))
 		return REASON_DROP_MALFORMED;
-	if (!parse_ipv4_checksum_ok(ip, end, header_len))
+	if (UNLIKELY(!parse_ipv4_checksum_ok(ip, end, header_len)))
 		return REASON_DROP_CHECKSUM;
 	p->traffic_class = ip[1];
 	p->protocol = ip[9];
@@ -316,7 +323,7 @@ parse_ports(const uint8_t *data, const uint8_t *end, struct packet *p)
 		p->kind = PACKET_FIRST_FRAGMENT;
 		least = UDP_LEN; /* TCP's header may be cut, not its ports */
 	}
-	if (parse_transport_len(p) < least || transport + 4 > end)
+	if (UNLIKELY(parse_transport_len(p) < least || transport + 4 > end))
 		return REASON_DROP_MALFORMED;
 	p->ports = load32(transport);
 	return REASON_FORWARD;
