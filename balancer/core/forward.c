@@ -23,9 +23,11 @@ forward_flow(const struct passage *by, struct transit *t)
 static enum reason
 forward_one(const struct passage *by, struct transit *t)
 {
+	if (LIKELY(t->kind == PACKET_FLOW))
+		return forward_flow(by, t);
 	switch ((enum packet_kind)t->kind) {
 	case PACKET_FLOW:
-		return forward_flow(by, t);
+		break;
 	case PACKET_FIRST_FRAGMENT:
 		return forward_first_fragment(by, t);
 	case PACKET_LATER_FRAGMENT:
@@ -34,6 +36,47 @@ forward_one(const struct passage *by, struct transit *t)
 		return forward_icmp(by, t);
 	}
 	return REASON_DROP_MALFORMED;
+}
+
+/* What a batch forwarded of one service, counted together: neighbours mostly
+ * are of the same. */
+struct tally {
+	uint32_t service;
+	uint64_t packets, bytes;
+};
+
+/* On to the next service; or, at the end of the batch, to TABLES_NONE. */
+static __attribute__((noinline)) void
+tally_next(struct tally *tally, struct counters *c, uint32_t service)
+{
+	uint32_t last = tally->service;
+
+	if (last != TABLES_NONE) {
+		c->reasons[REASON_FORWARD] += tally->packets;
+		c->service_reasons[last][REASON_FORWARD] += tally->packets;
+		c->services[last].packets += tally->packets;
+		c->services[last].bytes += tally->bytes;
+	}
+	*tally = (struct tally){.service = service};
+}
+
+static inline void
+count(struct counters *c, struct tally *tally, const struct transit *t,
+    enum reason reason)
+{
+	struct counter *backend;
+
+	if (UNLIKELY(reason != REASON_FORWARD)) {
+		forward_count(c, &t->route, reason, t->ip_len);
+		return;
+	}
+	if (UNLIKELY(t->route.service != tally->service))
+		tally_next(tally, c, t->route.service);
+	tally->packets++;
+	tally->bytes += t->ip_len;
+	backend = &c->backends[t->route.backend];
+	backend->packets++;
+	backend->bytes += t->ip_len;
 }
 
 /* First stage: what it is and which slot, which is fetched meanwhile. */
@@ -67,6 +110,7 @@ forward_batch(struct forwarder *fw, const struct frame *frames, size_t n,
 {
 	const struct passage by = {fw, &fw->fib->tables, sink, now_us};
 	struct transit transits[FORWARD_BATCH];
+	struct tally tally = {.service = TABLES_NONE};
 
 	for (size_t i = 0; i < n && i < PREFETCH_AHEAD; i++)
 		__builtin_prefetch(frames[i].data);
@@ -82,8 +126,9 @@ forward_batch(struct forwarder *fw, const struct frame *frames, size_t n,
 		reasons[i] = LIKELY(t->reason == REASON_FORWARD)
 		    ? forward_one(&by, t)
 		    : t->reason;
-		forward_count(fw->counters, &t->route, reasons[i], t->ip_len);
+		count(fw->counters, &tally, t, reasons[i]);
 	}
+	tally_next(&tally, fw->counters, TABLES_NONE);
 	if (fw->frags != NULL)
 		fw->counters->reasons[REASON_DROP_FRAGMENT] += frag_table_lost(
 		    fw->frags, now_us);

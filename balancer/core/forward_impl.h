@@ -54,18 +54,35 @@ static inline void
 forward_end(const struct passage *by, const struct transit *t,
     const struct backend_fwd *b, uint8_t *inner, uint32_t len)
 {
-	uint32_t link_len = forward_link_len(b, t);
-	uint8_t *outer = inner - b->overhead;
-	bool reflect = (b->flags & BACKEND_REFLECT) != 0;
+	uint8_t *outer = inner - b->overhead, *frame;
+	uint32_t ifindex;
 
 	encap_outer(outer, b, t->route.hash, t->traffic_class, t->is6, len);
-	if (reflect)
-		encap_link_reflect(
-		    outer - link_len, t->frame->data, link_len, b->ethertype);
-	else
-		encap_link(outer - link_len, b);
-	by->sink->commit(by->sink, link_len + b->overhead + len,
-	    reflect ? t->frame->ifindex : b->ifindex, t->input);
+	if (b->flags & BACKEND_REFLECT) {
+		frame = outer - t->ip;
+		encap_link_reflect(frame, t->frame->data, t->ip, b->ethertype);
+		ifindex = t->frame->ifindex;
+	} else {
+		frame = outer - ETHERNET_LEN;
+		encap_link(frame, b);
+		ifindex = b->ifindex;
+	}
+	by->sink->commit(
+	    by->sink, (size_t)(inner - frame) + len, ifindex, t->input);
+}
+
+/* Acknowledgements are the most frequent packets, and libc's memcpy finds out
+ * anew how long they are. */
+static inline void
+forward_copy_bytes(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+	if (len < 32 || len > 64) {
+		memcpy(to, from, len);
+		return;
+	}
+	/* The two may overlap. */
+	memcpy(to, from, 32);
+	memcpy(to + len - 32, from + len - 32, 32);
 }
 
 /* An L3 packet of the transit's flow that fits. */
@@ -75,7 +92,7 @@ forward_copy(const struct passage *by, const struct transit *t,
 {
 	uint8_t *inner = forward_begin(by, t, b, len);
 
-	memcpy(inner, l3, len);
+	forward_copy_bytes(inner, l3, len);
 	if (UNLIKELY(by->fw->fix_checksums))
 		checksum_finish(inner, len);
 	forward_end(by, t, b, inner, len);
