@@ -10,6 +10,39 @@
  * 120 ns, a packet some 10. */
 #define PREFETCH_AHEAD 8
 
+/* Might the checksum of a whole TCP or UDP packet be that of the pseudo-header
+ * alone, as offload leaves it? This does not tell the two zeros apart;
+ * checksum_finish does. */
+static inline bool
+may_be_partial(const struct transit *t, const uint8_t *l3, uint32_t len)
+{
+	uint32_t at = t->is6 ? IPV6_LEN : (l3[0] & 0xfu) * 4;
+	uint8_t protocol = l3[t->is6 ? 6 : 9];
+	be16 field, covered;
+	uint64_t sum;
+
+	if (protocol == PROTOCOL_TCP) {
+		field = load16(l3 + at + 16);
+		covered = BE16(len - at);
+	} else if (protocol == PROTOCOL_UDP) {
+		field = load16(l3 + at + 6);
+		covered = load16(l3 + at + 4);
+	} else {
+		return true; /* behind extension headers */
+	}
+	sum = (uint64_t)(be16)~field + BE16(protocol) + covered;
+	sum = t->is6 ? checksum_add(sum, l3 + 8, 32)
+		     : checksum_add(sum, l3 + 12, 8);
+	return parse_sum_is_zero(sum);
+}
+
+void
+forward_fix_checksum(const struct transit *t, uint8_t *l3, uint32_t len)
+{
+	if (t->kind == PACKET_FLOW && UNLIKELY(may_be_partial(t, l3, len)))
+		checksum_finish(l3, len);
+}
+
 static enum reason
 forward_flow(const struct passage *by, struct transit *t)
 {

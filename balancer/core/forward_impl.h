@@ -85,6 +85,10 @@ forward_copy_bytes(uint8_t *to, const uint8_t *from, uint32_t len)
 	memcpy(to + len - 32, from + len - 32, 32);
 }
 
+/* Completes the checksum of the transit's packet, as copied to l3, if offload
+ * left it partial. */
+void forward_fix_checksum(const struct transit *, uint8_t *l3, uint32_t len);
+
 /* An L3 packet of the transit's flow that fits. */
 static inline void
 forward_copy(const struct passage *by, const struct transit *t,
@@ -94,7 +98,7 @@ forward_copy(const struct passage *by, const struct transit *t,
 
 	forward_copy_bytes(inner, l3, len);
 	if (UNLIKELY(by->fw->fix_checksums))
-		checksum_finish(inner, len);
+		forward_fix_checksum(t, inner, len);
 	forward_end(by, t, b, inner, len);
 }
 
