@@ -195,15 +195,36 @@ static const struct ctl_events ctl_events = {
     .gone = on_client_gone,
 };
 
-/* The sockets stay where they are, so the folder cannot change. */
+static bool
+same_interfaces(const struct conf *a, const struct conf *b)
+{
+	if (a->n_interfaces != b->n_interfaces)
+		return false;
+	for (size_t i = 0; i < a->n_interfaces; i++)
+		if (strcmp(a->interfaces[i].name, b->interfaces[i].name) != 0 ||
+		    a->interfaces[i].driver != b->interfaces[i].driver)
+			return false;
+	return true;
+}
+
+/* The sockets stay where they are, so the folder cannot change. What the
+ * balancer reads for itself can, but we cannot make it so. */
 static struct conf *
 load_again(struct agent *a, struct errmsg *why)
 {
 	const struct conf *before = core_conf(a->core);
 	struct conf *conf = conf_load(a->config, why);
 
-	if (conf == NULL || strcmp(conf->run_dir, before->run_dir) == 0)
+	if (conf == NULL)
+		return NULL;
+	if (strcmp(conf->run_dir, before->run_dir) == 0) {
+		if (!same_interfaces(conf, before))
+			log_warnx("agent",
+			    "%s: balancer.interfaces has changed; restart "
+			    "guideway-balancer for that",
+			    a->config);
 		return conf;
+	}
 	errmsg_set(why,
 	    "%s: run_dir changed from %s to %s; restart guideway-agent and "
 	    "guideway-balancer for that",
@@ -356,21 +377,25 @@ agent_check(const struct options *opt)
 {
 	struct errmsg why;
 	struct conf *conf = conf_load(opt->config, &why);
-	char *text;
+	char *text = NULL;
+	int status = EXIT_SUCCESS;
 
 	if (conf == NULL) {
 		fprintf(stderr, "%s\n", why.text);
 		return EXIT_FAILURE;
 	}
-	if (!opt->verbose) {
-		printf(
-		    "%s: good, %zu services\n", conf->path, conf->n_services);
-	} else if ((text = conf_print(conf)) != NULL) {
+	if (!opt->verbose)
+		printf("%s: good, %zu service%s\n", conf->path,
+		    conf->n_services, conf->n_services == 1 ? "" : "s");
+	else if ((text = conf_print(conf)) != NULL)
 		fputs(text, stdout);
-		free(text);
+	if ((opt->verbose && text == NULL) || fflush(stdout) == EOF) {
+		fprintf(stderr, "%s: cannot print it\n", opt->config);
+		status = EXIT_FAILURE;
 	}
+	free(text);
 	conf_free(conf);
-	return EXIT_SUCCESS;
+	return status;
 }
 
 static void

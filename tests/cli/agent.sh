@@ -48,6 +48,12 @@ expect 0 "$agent" --config "$conf" --check -v
 cp "$work/out" "$work/canonical.yaml"
 expect 0 "$agent" --config "$work/canonical.yaml" --check -v
 cmp "$work/out" "$work/canonical.yaml" || fail "the canonical form is none"
+if [ -w /dev/full ]; then
+	status=0
+	"$agent" --config "$conf" --check -v >/dev/full 2>"$work/err" ||
+	    status=$?
+	[ "$status" -eq 1 ] || fail "a full disk is no success"
+fi
 sed 's/weight: 3/weight: 70000/' "$conf" >"$work/bad.yaml"
 expect 1 "$agent" --config "$work/bad.yaml" --check
 says err "bad.yaml:15:17: "
@@ -120,6 +126,9 @@ until_true sh -c "'$build/agent/guideway' status | grep -q 'run_dir changed'"
 write_conf
 kill -HUP "$agent_pid"
 until_true sh -c "! '$build/agent/guideway' status | grep -q 'last reload'"
+echo 'balancer: {interfaces: [{name: eth0}]}' >>"$conf"
+kill -HUP "$agent_pid"
+until_true grep -q "interfaces has changed; restart" "$work/agent.log"
 
 say "a clean end"
 stop "$agent_pid" TERM

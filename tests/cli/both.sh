@@ -26,10 +26,23 @@ says out "in sync        yes"
 expect 0 guideway service show web
 says out "yes, the balancer serves this table"
 
+say "completion of a service's name"
+if command -v bash >/dev/null; then
+	names=$(PATH=$build/agent:$PATH bash -c '
+		. "$0/../../deploy/completion/guideway"
+		COMP_WORDS=(guideway service show "") COMP_CWORD=3
+		_guideway
+		echo "${COMPREPLY[*]}"' "$(dirname "$0")")
+	[ "$names" = web ] || fail "completed to '$names'"
+fi
+
 say "trace"
 expect 0 guideway trace '198.51.100.9:4711 -> 203.0.113.10:80'
 says out "service   web"
 says out "drop_no_next_hop"
+expect 0 guideway trace 198.51.100.9:0 203.0.113.10:80
+says out "198.51.100.9:0 -> 203.0.113.10:80 tcp"
+expect 0 guideway trace '198.51.100.9:4711->203.0.113.10:80'
 slot=$(sed -n 's/^slot *//p' "$work/out")
 backend=$(sed -n 's/^backend *//p' "$work/out")
 # The same slot of the same table, by the command that needs no daemon.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is installed fits together: programs, units, folders and manual pages
 # name the same places, whatever the prefix.
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
 root=$work/root
@@ -19,7 +20,7 @@ balancer_unit=$(installed guideway-balancer.service)
 # What the programs take when they are told nothing.
 config=$("$build/agent/guideway-agent" --help |
     sed -n 's/.*--config FILE  instead of //p')
-write_conf
+write_conf enabled
 sed -i '/run_dir/d' "$conf"
 run_dir=$("$build/agent/guideway-agent" --config "$conf" --check -v |
     sed -n 's/^  run_dir: "\(.*\)"$/\1/p')
