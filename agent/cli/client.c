@@ -41,7 +41,7 @@ find_socket(const struct cli *cli)
 	struct conf *conf;
 	char *found;
 
-	if (path == NULL)
+	if (path == NULL && cli->config == NULL)
 		path = getenv("GUIDEWAY_SOCKET");
 	if (path != NULL && path[0] != '\0')
 		return copy(path);

@@ -36,8 +36,7 @@ says err "no agent answers at $GUIDEWAY_SOCKET"
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "more than one line"
 expect 1 guideway --config "$work/none.yaml" --socket "$work/none" status
 says err "$work/none"
-expect 1 env -u GUIDEWAY_SOCKET "$build/agent/guideway" \
-    --config "$work/none.yaml" status
+expect 1 guideway --config "$work/none.yaml" status
 says err "none.yaml"
 
 say "--check"
@@ -71,8 +70,8 @@ says out "in sync        no"
 says out "203.0.113.10:80/tcp"
 says out "[2001:db8:113::10]:80/tcp"
 says out "2/2"
-expect 0 env -u GUIDEWAY_SOCKET "$build/agent/guideway" --config "$conf" \
-    status --json
+expect 0 env GUIDEWAY_SOCKET="$work/none" "$build/agent/guideway" \
+    --config "$conf" status --json
 says out '"connected": false'
 expect 0 guideway service show web
 says out "192.0.2.12"
