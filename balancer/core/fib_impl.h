@@ -19,7 +19,8 @@ struct fib_member {
 
 /* The table of these members (n > 0, sorted by address), one reference of the
  * caller's: one of `known` where it is the same (n_known of them, NULLs among
- * them), else built. NULL with `why`. */
+ * them), else built, from one of them where only phis differ. NULL with `why`.
+ */
 struct fib_table *fib_table_get(struct fib_table *const *known, size_t n_known,
     const uint8_t seed[FORWARDING_SEED_LEN], uint32_t size,
     const struct fib_member *, size_t n, struct errmsg *why);

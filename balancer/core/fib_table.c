@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "balancer/core/fib_impl.h"
 
@@ -14,17 +15,63 @@ struct fib_table {
 	uint8_t seed[FORWARDING_SEED_LEN];
 	uint32_t size;
 	size_t n_members;
+	uint64_t base_hash;          /* of addresses and weights */
 	struct fib_member members[]; /* sorted by address; backend unused */
 };
 
-static bool
-same_members(const struct fib_member *a, const struct fib_member *b, size_t n)
+/* How far one of the known tables serves for other members. */
+enum likeness {
+	UNLIKE,
+	SAME_BASE, /* but for a phi */
+	SAME,
+};
+
+/* With many services of nearly the same members, comparing all with all would
+ * take longer than building tables. */
+static uint64_t
+hash_base(const struct fib_member *members, size_t n)
 {
+	uint64_t hash = 0;
+
 	for (size_t i = 0; i < n; i++)
-		if (a[i].weight != b[i].weight || a[i].phi != b[i].phi ||
-		    addr_cmp(&a[i].addr, &b[i].addr) != 0)
-			return false;
-	return true;
+		hash = XXH3_64bits_withSeed(&members[i].addr,
+		    sizeof(members[i].addr), hash + members[i].weight);
+	return hash;
+}
+
+static enum likeness
+compare(const struct fib_table *t, const uint8_t seed[FORWARDING_SEED_LEN],
+    uint32_t size, const struct fib_member *members, size_t n, uint64_t hash)
+{
+	enum likeness likeness = SAME;
+
+	if (t->base_hash != hash || t->size != size || t->n_members != n ||
+	    memcmp(t->seed, seed, sizeof(t->seed)) != 0)
+		return UNLIKE;
+	for (size_t i = 0; i < n; i++) {
+		if (t->members[i].weight != members[i].weight ||
+		    addr_cmp(&t->members[i].addr, &members[i].addr) != 0)
+			return UNLIKE;
+		if (t->members[i].phi != members[i].phi)
+			likeness = SAME_BASE;
+	}
+	return likeness;
+}
+
+/* Who is up and who is not is what changes most, with traffic waiting. */
+static struct table *
+rebuild(const struct fib_table *like, const struct fib_member *members)
+{
+	uint16_t *phis = malloc(like->n_members * sizeof(*phis));
+	struct table *table;
+
+	if (phis == NULL)
+		return NULL;
+	for (size_t i = 0; i < like->n_members; i++)
+		phis[i] = members[i].phi;
+	table = table_with_phis(like->table, phis);
+	free(phis);
+	return table;
 }
 
 static struct table *
@@ -53,19 +100,29 @@ fib_table_get(struct fib_table *const *known, size_t n_known,
     const uint8_t seed[FORWARDING_SEED_LEN], uint32_t size,
     const struct fib_member *members, size_t n, struct errmsg *why)
 {
+	const uint64_t hash = hash_base(members, n);
+	const struct fib_table *like = NULL;
 	struct fib_table *t;
 
 	for (size_t i = 0; i < n_known; i++) {
 		t = known[i];
-		if (t == NULL || t->size != size || t->n_members != n ||
-		    memcmp(t->seed, seed, sizeof(t->seed)) != 0 ||
-		    !same_members(t->members, members, n))
-			continue;
-		t->refs++;
-		return t;
+		switch (t == NULL ? UNLIKE
+				  : compare(t, seed, size, members, n, hash)) {
+		case SAME:
+			t->refs++;
+			return t;
+		case SAME_BASE:
+			like = t;
+			break;
+		case UNLIKE:
+			break;
+		}
 	}
 	t = malloc(sizeof(*t) + n * sizeof(t->members[0]));
-	if (t == NULL || (t->table = build(seed, size, members, n)) == NULL) {
+	if (t != NULL)
+		t->table = like != NULL ? rebuild(like, members)
+					: build(seed, size, members, n);
+	if (t == NULL || t->table == NULL) {
 		errmsg_sys(why, "table of %u slots for %zu members",
 		    (unsigned int)size, n);
 		free(t);
@@ -74,6 +131,7 @@ fib_table_get(struct fib_table *const *known, size_t n_known,
 	t->refs = 1;
 	t->size = size;
 	t->n_members = n;
+	t->base_hash = hash;
 	memcpy(t->seed, seed, sizeof(t->seed));
 	memcpy(t->members, members, n * sizeof(t->members[0]));
 	return t;

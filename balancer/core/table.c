@@ -34,6 +34,38 @@ invalid:
 	return -1;
 }
 
+/* What each table has for itself; n and size are set. */
+static int
+allocate_own(struct table *t)
+{
+	t->entries = malloc(t->n * sizeof(*t->entries));
+	t->slots = malloc(t->size * sizeof(*t->slots));
+	t->second = malloc(t->size * sizeof(*t->second));
+	t->released = calloc((t->size + 63) / 64, sizeof(*t->released));
+	return t->entries == NULL || t->slots == NULL || t->second == NULL ||
+		t->released == NULL
+	    ? -1
+	    : 0;
+}
+
+static int
+allocate_shared(struct table *t, size_t names_len)
+{
+	if ((t->sharing = calloc(1, sizeof(*t->sharing))) == NULL)
+		return -1;
+	t->sharing->refs = 1;
+	t->index_of = malloc(t->n * sizeof(*t->index_of));
+	t->names = malloc(names_len + 1);
+	t->first = malloc((t->n + 1) * sizeof(*t->first));
+	t->owned = malloc(t->size * sizeof(*t->owned));
+	t->turns = malloc((t->size + TABLE_TURNS_PAD) * sizeof(*t->turns));
+	t->base = malloc(t->size * sizeof(*t->base));
+	return t->index_of == NULL || t->names == NULL || t->first == NULL ||
+		t->owned == NULL || t->turns == NULL || t->base == NULL
+	    ? -1
+	    : table_digest_init(t);
+}
+
 static struct table *
 allocate(uint32_t n, uint32_t size, size_t names_len)
 {
@@ -43,20 +75,7 @@ allocate(uint32_t n, uint32_t size, size_t names_len)
 		return NULL;
 	t->n = n;
 	t->size = size;
-	t->entries = malloc(n * sizeof(*t->entries));
-	t->index_of = malloc(n * sizeof(*t->index_of));
-	t->names = malloc(names_len + 1);
-	t->first = malloc((n + 1) * sizeof(*t->first));
-	t->owned = malloc(size * sizeof(*t->owned));
-	t->turns = malloc((size + TABLE_TURNS_PAD) * sizeof(*t->turns));
-	t->base = malloc(size * sizeof(*t->base));
-	t->slots = malloc(size * sizeof(*t->slots));
-	t->second = malloc(size * sizeof(*t->second));
-	t->released = calloc((size + 63) / 64, sizeof(*t->released));
-	if (t->entries == NULL || t->index_of == NULL || t->names == NULL ||
-	    t->first == NULL || t->owned == NULL || t->second == NULL ||
-	    t->turns == NULL || t->base == NULL || t->slots == NULL ||
-	    t->released == NULL || table_digest_init(t) == -1) {
+	if (allocate_own(t) == -1 || allocate_shared(t, names_len) == -1) {
 		table_free(t);
 		errno = ENOMEM;
 		return NULL;
@@ -142,6 +161,52 @@ fail:
 	return NULL;
 }
 
+struct table *
+table_with_phis(const struct table *from, const uint16_t *phis)
+{
+	struct table *t = malloc(sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	*t = *from;
+	t->sharing->refs++;
+	if (allocate_own(t) == -1) {
+		table_free(t);
+		errno = ENOMEM;
+		return NULL;
+	}
+	memcpy(t->entries, from->entries, t->n * sizeof(*t->entries));
+	t->alive = 0;
+	for (uint32_t i = 0; i < t->n; i++) {
+		uint16_t phi = phis[t->entries[i].position];
+
+		if (phi > TABLE_PHI_FULL) {
+			table_free(t);
+			errno = EINVAL;
+			return NULL;
+		}
+		t->entries[i].phi = phi;
+		t->alive += phi > 0;
+	}
+	table_effective(t);
+	return t;
+}
+
+static void
+free_shared(struct table *t)
+{
+	if (t->sharing == NULL || --t->sharing->refs > 0)
+		return;
+	free(t->index_of);
+	free(t->names);
+	free(t->first);
+	free(t->owned);
+	free(t->turns);
+	free(t->base);
+	EVP_MD_CTX_free(t->sha256);
+	free(t->sharing);
+}
+
 void
 table_free(struct table *t)
 {
@@ -149,17 +214,11 @@ table_free(struct table *t)
 
 	if (t == NULL)
 		return;
+	free_shared(t);
 	free(t->entries);
-	free(t->index_of);
-	free(t->names);
-	free(t->first);
-	free(t->owned);
-	free(t->turns);
-	free(t->base);
 	free(t->slots);
 	free(t->second);
 	free(t->released);
-	EVP_MD_CTX_free(t->sha256);
 	free(t);
 	errno = saved;
 }

@@ -41,6 +41,13 @@ struct table *table_new(const struct table_member *members, size_t n,
     uint32_t size, const uint8_t seed[TABLE_SEED_LEN]);
 void table_free(struct table *);
 
+/* The table of the same members, each with the phi at the position at which it
+ * was given to table_new: what that would build, for a tenth of its cost or
+ * less. What does not depend on phi is shared with `from`, which may be freed
+ * before or after; one thread may use the two. NULL with errno (EINVAL: a phi
+ * over the bound, ENOMEM). */
+struct table *table_with_phis(const struct table *from, const uint16_t *phis);
+
 uint32_t table_size(const struct table *);
 size_t table_members(const struct table *);
 

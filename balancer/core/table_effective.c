@@ -69,13 +69,13 @@ last_resort(const struct table *t, uint32_t slot)
 static void
 fill_owned(struct table *t)
 {
-	if (t->owned_filled)
+	if (t->sharing->owned_filled)
 		return;
 	for (uint32_t s = 0; s < t->size; s++)
 		t->owned[t->first[t->base[s]]++] = s;
 	memmove(t->first + 1, t->first, t->n * sizeof(*t->first));
 	t->first[0] = 0;
-	t->owned_filled = true;
+	t->sharing->owned_filled = true;
 }
 
 /* Who has a slot that its owner does not keep. */

@@ -24,22 +24,29 @@ struct table_entry {
  * - 1], ascending; where a slot stands there is also the place in turns (the
  * list L of the design) that names the first candidate for it. owned is filled
  * when it is first needed: most tables never are without a member. */
+struct table_sharing {
+	size_t refs;
+	bool owned_filled;
+};
+
 struct table {
 	uint32_t size;
 	uint32_t n;
-	uint32_t alive;              /* members with phi > 0 */
-	struct table_entry *entries; /* n, canonical order */
-	uint16_t *index_of;          /* n, by the caller's position */
+	/* Nothing of this depends on a phi; table_with_phis shares it. */
+	struct table_sharing *sharing;
+	uint16_t *index_of; /* n, by the caller's position */
 	char *names;
 	uint32_t *first; /* n + 1 */
 	uint32_t *owned; /* size */
-	bool owned_filled;
-	uint16_t *turns;    /* size */
-	uint16_t *base;     /* size */
-	uint16_t *slots;    /* size: the effective table */
+	uint16_t *turns; /* size */
+	uint16_t *base;  /* size */
+	struct evp_md_ctx_st *sha256;
+	/* Each table's own. */
+	uint32_t alive;              /* members with phi > 0 */
+	struct table_entry *entries; /* n, canonical order */
+	uint16_t *slots;             /* size: the effective table */
 	uint64_t *released; /* a bit per slot that its owner does not keep */
 	uint16_t *second;   /* size: of a released slot, its first candidate */
-	struct evp_md_ctx_st *sha256;
 };
 
 /* Sorts by (hash, name). 0, or -1 with errno (ENOMEM, EINVAL: a name twice). */

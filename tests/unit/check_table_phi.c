@@ -2,6 +2,7 @@
 /* The effective table: against the model, and what a change may move. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +170,40 @@ START_TEST(patch_equals_a_new_table)
 }
 END_TEST
 
+/* The same from another table's base, whichever of the two lives longer. */
+START_TEST(with_phis_equals_a_new_table)
+{
+	const struct table_case *tc = &cases[_i / SEEDS];
+	struct table *t, *next;
+	struct case_members c;
+	uint16_t *phis;
+
+	case_init(&c, tc, _i);
+	t = case_table(&c, tc->size);
+	phis = calloc(c.n, sizeof(*phis));
+	ck_assert_ptr_nonnull(phis);
+	for (int step = 0; step < 4; step++) {
+		for (size_t i = 0; i < c.n; i++)
+			c.members[i].phi = phis[i] = case_phi(&c);
+		next = table_with_phis(t, phis);
+		ck_assert_ptr_nonnull(next);
+		ck_assert_ptr_eq(table_base(next), table_base(t));
+		table_free(t);
+		t = next;
+		equals_model(&c, t);
+		set_phi(&c, t, 0, case_phi(&c));
+		equals_model(&c, t);
+	}
+	phis[0] = TABLE_PHI_FULL + 1;
+	ck_assert_ptr_null(table_with_phis(t, phis));
+	ck_assert_int_eq(errno, EINVAL);
+	equals_model(&c, t);
+	free(phis);
+	table_free(t);
+	case_clear(&c);
+}
+END_TEST
+
 /* All go down one after the other, by steps, then all come back in another
  * order: the former bytes. */
 START_TEST(recovery_gives_the_former_bytes)
@@ -306,6 +341,8 @@ make_suite(void)
 	    tc, order_of_members_never_matters, 0, ROWS(cases) * SEEDS);
 	tcase_add_loop_test(
 	    tc, patch_equals_a_new_table, 0, ROWS(cases) * SEEDS);
+	tcase_add_loop_test(
+	    tc, with_phis_equals_a_new_table, 0, ROWS(cases) * SEEDS);
 	tcase_add_loop_test(tc, recovery_gives_the_former_bytes, 0, 10);
 	tcase_add_loop_test(tc, shares_stay_even, 0, ROWS(balances) * 8);
 	tcase_add_loop_test(tc, slow_start_takes_its_part, 0, 9);
