@@ -479,8 +479,8 @@ by_addr(const void *a, const void *b)
 }
 
 /* The hop of the same address among the former ones moves over, with all that
- * is known of it. */
-static void
+ * is known of it. false: there is none. */
+static bool
 move_over(struct hop *to, const struct order *former, size_t n)
 {
 	struct order key = {&to->addr, NULL};
@@ -489,14 +489,16 @@ move_over(struct hop *to, const struct order *former, size_t n)
 
 	found = n == 0 ? NULL : bsearch(&key, former, n, sizeof(key), by_addr);
 	if (found == NULL)
-		return;
+		return false;
 	from = found->hop;
-	to->next = from->next;
+	memcpy(&to->next, &from->next, sizeof(to->next)); /* with padding */
+	to->route = from->route;
 	to->problem = from->problem;
 	if ((to->neigh = from->neigh) == NULL)
-		return;
+		return true;
 	LIST_INSERT_HEAD(&to->neigh->hops, to, same_neigh);
 	leave_neigh(from);
+	return true;
 }
 
 int
@@ -517,8 +519,8 @@ nexthop_set(struct nexthop *nh, const struct addr *backends, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		hops[i].addr = backends[i];
 		hops[i].problem = not_asked;
-		move_over(&hops[i], former, nh->n_hops);
-		(void)resolve(nh, &hops[i]);
+		if (!move_over(&hops[i], former, nh->n_hops))
+			(void)resolve(nh, &hops[i]);
 	}
 	free(former);
 	drop_hops(nh->hops, nh->n_hops);
