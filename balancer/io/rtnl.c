@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -20,6 +21,7 @@
 struct rtnl {
 	struct mnl_socket *ask, *events;
 	uint32_t seq;
+	bool interrupted; /* the dump being read: it changed meanwhile */
 	/* Aligned as messages are. Two, since a notice may lead to a question
 	 * before the rest of its read has been looked at. */
 	uint32_t answer[READ_LEN / sizeof(uint32_t)];
@@ -125,7 +127,8 @@ end_of_answer(const struct nlmsghdr *nlh)
 	return -1;
 }
 
-/* One read of an answer: 1 it is complete, 0 there is more, -1 with errno. */
+/* One read of an answer: 1 it is complete, 0 there is more, -1 with errno. An
+ * interrupted dump is read to its end: the kernel begins no other before. */
 static int
 take_answer(
     struct rtnl *r, uint32_t seq, size_t len, rtnl_message each, void *ctx)
@@ -136,12 +139,10 @@ take_answer(
 	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		if (nlh->nlmsg_seq != seq)
 			continue; /* of a question we gave up on */
+		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+			r->interrupted = true;
 		if ((end = end_of_answer(nlh)) != 0)
 			return end;
-		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR) {
-			errno = EINTR;
-			return -1;
-		}
 		each(ctx, nlh);
 		if (!(nlh->nlmsg_flags & NLM_F_MULTI))
 			return 1;
@@ -158,12 +159,17 @@ rtnl_ask(struct rtnl *r, const struct nlmsghdr *request, rtnl_message each,
 
 	if (mnl_socket_sendto(r->ask, request, request->nlmsg_len) == -1)
 		return -1;
+	r->interrupted = false;
 	do {
 		n = mnl_socket_recvfrom(r->ask, r->answer, sizeof(r->answer));
 		if (n == -1)
 			return -1;
 		end = take_answer(r, request->nlmsg_seq, (size_t)n, each, ctx);
 	} while (end == 0);
+	if (end == 1 && r->interrupted) {
+		errno = EINTR;
+		return -1;
+	}
 	return end == 1 ? 0 : -1;
 }
 
@@ -171,6 +177,18 @@ int
 rtnl_fd(const struct rtnl *r)
 {
 	return mnl_socket_get_fd(r->events);
+}
+
+/* What waits is older than what was lost, and than what will be read instead:
+ * taken after that, it would bring the past back. */
+static void
+discard_notices(struct rtnl *r)
+{
+	while (mnl_socket_recvfrom(r->events, r->notices, sizeof(r->notices)) !=
+		-1 ||
+	    errno == EINTR || errno == ENOBUFS)
+		continue;
+	errno = ENOBUFS;
 }
 
 int
@@ -185,6 +203,8 @@ rtnl_notices(struct rtnl *r, rtnl_message each, void *ctx)
 		    r->events, r->notices, sizeof(r->notices));
 		if (n == -1 && (errno == EAGAIN || errno == EINTR))
 			return 0;
+		if (n == -1 && errno == ENOBUFS)
+			discard_notices(r);
 		if (n == -1)
 			return -1;
 		left = (int)n;

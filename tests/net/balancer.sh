@@ -294,6 +294,30 @@ reads_all_again() {
 	forwards 203.0.113.10
 }
 
+losses() { grep -c 'notices were lost' "$work/log" || true; }
+more_losses() { [ "$(losses)" -gt "$1" ]; }
+
+# The link goes down, notices overflow, it comes up again: the notices that did
+# get through tell of the past, and must not be believed after reading all.
+believes_no_old_notices() {
+	local before
+	before=$(losses)
+	kill -STOP "$balancer"
+	ip -n "$node" link set out0 down
+	seq 0 29999 | awk '{ printf "route add unreachable 10.99.%d.%d/32\n",
+	    $1 / 250, $1 % 250 }' >"$work/routes"
+	ip -n "$node" -batch "$work/routes"
+	ip -n "$node" link set out0 up
+	ip -n "$node" addr replace 2001:db8:1::ff/64 dev out0 nodad
+	kill -CONT "$balancer"
+	wait_until 10 more_losses "$before" || return 1
+	sleep 1 # for what is left to be read
+	sed -i 's/ add / del /' "$work/routes"
+	ip -n "$node" -batch "$work/routes"
+	wait_until 10 resolved 3 || return 1
+	forwards 203.0.113.10
+}
+
 # The backends' link goes down: counted, not crashed; and all is well after.
 egress_down_and_up() {
 	local before
@@ -453,6 +477,7 @@ check "follows a neighbour's new MAC" follows_a_new_mac
 check "resolves again what was flushed" follows_a_deleted_neighbour
 check "follows routes" follows_a_new_route
 check "reads all again when notices were lost" reads_all_again
+check "believes no notice from before that" believes_no_old_notices
 check "the link to the backends down and up" egress_down_and_up
 check "the client's link down and up" ingress_down_and_up
 check "the client's link deleted and made anew" ingress_deleted_and_made_anew
