@@ -253,6 +253,8 @@ test_dry_run() {
 	is "... for IPv6 too" grep -qx \
 	    'ip link add gwb[0-9a-f]* type ip6gre remote fd09::1 local any ttl 64' \
 	    "$work/plan"
+	is "... which a strict rp_filter does not close" grep -qx \
+	    'write_sysctl net/ipv4/conf/gwb[0-9a-f]*/rp_filter 2' "$work/plan"
 	sed -n '/^nft -f -/,/^END$/p' "$work/plan" | sed '1d;$d' >"$work/nft"
 	is "the kernel takes the filter" on_b nft -c -f "$work/nft"
 	on_b "$backend" "${UP[@]}" "${VIPS[@]}" --from 10.9.0.0/25 \

@@ -4,7 +4,7 @@
 # also where it is so already; undo_KIND takes it away, also where it is gone;
 # check_KIND says whether it is there. apply_backend comes first and sets what
 # the others work with: p_mode, p_devs, p_mss4, p_mss6, p_from, p_vips.
-# Wants: run, say, is6, join, decap, TABLE.
+# Wants: plan.sh, run, say, is6, join, decap, TABLE.
 #
 
 apply_backend() {
@@ -45,10 +45,16 @@ check_addr() {
 	[ -n "$(ip -o addr show dev lo to "$1")" ]
 }
 
-# addrgenmode none: no address, so the device itself sends nothing.
+# addrgenmode none: no address, so the device itself sends nothing. Answers to
+# what comes out of it leave elsewhere: a strict rp_filter would drop it all. (A
+# device not made yet, as in a dry run, has what `default` says.)
 apply_tunnel() {
+	local like=$1
 	check_tunnel "$1" || run ip link add "$1" type "$2" \
 	    remote "$3" local "$4" ttl 64 || return 1
+	check_tunnel "$1" || like=default
+	! is_strict "$like" ||
+		run write_sysctl "$CONF4/$1/rp_filter" 2 || return 1
 	run ip link set "$1" addrgenmode none &&
 		run ip link set "$1" up
 }

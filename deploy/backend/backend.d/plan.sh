@@ -18,12 +18,19 @@ plan_sysctl() {
 	[ "$now" -ge "$2" ] || echo "sysctl $1 $2 $now"
 }
 
-plan_rp_filter() {
-	local key=$CONF4/$1/rp_filter all own
-	recorded sysctl "$key" && return
+# Is rp_filter in force as 1 (strict) on DEV? The larger of its own value and
+# that of `all` counts.
+is_strict() {
+	local all own
 	all=$(<"/proc/sys/$CONF4/all/rp_filter")
-	own=$(<"/proc/sys/$key")
-	[ $((all > own ? all : own)) -ne 1 ] || echo "sysctl $key 2 $own"
+	own=$(<"/proc/sys/$CONF4/$1/rp_filter")
+	[ $((all > own ? all : own)) -eq 1 ]
+}
+
+plan_rp_filter() {
+	local key=$CONF4/$1/rp_filter
+	recorded sysctl "$key" && return
+	! is_strict "$1" || echo "sysctl $key 2 $(<"/proc/sys/$key")"
 }
 
 plan_addr() {
