@@ -11,8 +11,9 @@
 /* Listens on `path` with mode 0660 and, where it exists and we may, the group
  * UNIX_SOCKET_GROUP. Creates the directory when only that is missing. A socket
  * that nobody listens on any more is replaced; one with a living listener is
- * not (blocks for up to two seconds, for it may be dying). Returns the descriptor (non-blocking, close-on-exec), or -1 with `why`.
- * Whoever ends should unlink the path. */
+ * not (blocks for up to two seconds, for it may be dying). Returns the
+ * descriptor (non-blocking, close-on-exec), or -1 with `why`. Whoever ends
+ * should unlink the path. */
 int unix_listen(const char *path, struct errmsg *why);
 
 /* Connects; a Unix socket does so at once or not at all. Returns the descriptor
