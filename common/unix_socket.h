@@ -11,7 +11,7 @@
 /* Listens on `path` with mode 0660 and, where it exists and we may, the group
  * UNIX_SOCKET_GROUP. Creates the directory when only that is missing. A socket
  * that nobody listens on any more is replaced; one with a living listener is
- * not (blocks for up to two seconds, for it may be dying). Returns the
+ * not, but as it may be dying, that takes up to two seconds to say. Returns the
  * descriptor (non-blocking, close-on-exec), or -1 with `why`. Whoever ends
  * should unlink the path. */
 int unix_listen(const char *path, struct errmsg *why);
