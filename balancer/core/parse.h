@@ -28,6 +28,13 @@
 /* Hop-by-hop, destination options, routing, fragment, destination options: the
  * longest chain that RFC 8200, section 4.1, recommends, and one to spare. */
 #define IPV6_EXTENSIONS_MAX 6
+/* More than where the last of them can end, in a packet quoted behind as many
+ * as well. */
+#define PARSE_OFFSET_MASK 0x7fffu
+_Static_assert(ETHERNET_LEN + 2 * VLAN_LEN + ICMP_LEN +
+	    2 * (IPV6_LEN + IPV6_EXTENSIONS_MAX * 256 * 8) <=
+	PARSE_OFFSET_MASK,
+    "no offset is cut");
 
 enum {
 	PROTOCOL_HOP_BY_HOP = 0,
@@ -211,6 +218,16 @@ parse_ipv4(const uint8_t *data, const uint8_t *end, struct packet *p)
 	return REASON_FORWARD;
 }
 
+CORE_INLINE bool
+parse_is_extension(uint8_t protocol)
+{
+	const uint64_t set = 1ull << PROTOCOL_HOP_BY_HOP |
+	    1ull << PROTOCOL_ROUTING | 1ull << PROTOCOL_FRAGMENT |
+	    1ull << PROTOCOL_DESTINATION;
+
+	return protocol < 64 && (set >> protocol & 1) != 0;
+}
+
 /* Follows the chain of extension headers from data + p->transport, which
  * p->protocol names, to the first header that is none of them. */
 CORE_INLINE enum reason
@@ -221,14 +238,17 @@ parse_ipv6_extensions(const uint8_t *data, const uint8_t *end, struct packet *p)
 	uint32_t at = p->transport;
 
 	for (uint32_t i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
-		const uint8_t *header = data + at;
+		const uint8_t *header;
 		uint32_t fragment, len;
 
-		if (LIKELY(p->protocol != PROTOCOL_HOP_BY_HOP &&
-			p->protocol != PROTOCOL_ROUTING &&
-			p->protocol != PROTOCOL_DESTINATION &&
-			p->protocol != PROTOCOL_FRAGMENT))
+		if (LIKELY(!parse_is_extension(p->protocol)))
 			break;
+		/* Changes nothing, but that the verifier finds it in the same
+		 * range however long the headers before this are: else it
+		 * follows each combination of them. */
+		BARRIER_VAR(at);
+		at &= PARSE_OFFSET_MASK;
+		header = data + at;
 		if (header + 8 > end)
 			return REASON_DROP_MALFORMED;
 		len = (header[1] + 1u) * 8;
