@@ -3,7 +3,6 @@
 # What is installed fits together: programs, units, folders and manual pages
 # name the same places, whatever the prefix.
 # shellcheck source-path=SCRIPTDIR
-# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
 root=$work/root
