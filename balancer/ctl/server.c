@@ -189,12 +189,16 @@ client_new(struct server *s, int fd)
 static void
 on_accept(evutil_socket_t fd, short what, void *ctx)
 {
+	struct server *s = ctx;
 	int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (client != -1)
-		client_new(ctx, client);
-	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		client_new(s, client);
+	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		/* No descriptors or no memory: on_check tries again. */
 		log_warn("control", "accept");
+		event_del(s->acceptable);
+	}
 }
 
 /* Half a message or a reply not taken: how long has nothing moved? */
@@ -205,6 +209,7 @@ on_check(evutil_socket_t fd, short what, void *ctx)
 	struct client *c, *next;
 	struct mono now = mono_now();
 
+	event_add(s->acceptable, NULL); /* where it is not waited for */
 	for (c = TAILQ_FIRST(&s->clients); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, next);
 		if (now.us - c->active.us < SERVER_STALL_S * 1000000)

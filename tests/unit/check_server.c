@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "balancer/ctl/server.h"
 #include "common/frame.h"
 #include "common/log.h"
+#include "common/mono.h"
 #include "common/unix_socket.h"
 #include "tests/unit/unit.h"
 
@@ -210,6 +212,29 @@ START_TEST(the_silent_one_makes_room)
 }
 END_TEST
 
+/* Without a descriptor for it a client waits, and nobody spins. */
+START_TEST(no_descriptor_left)
+{
+	struct rlimit former, none;
+	struct mono before;
+	int fd = client();
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &former), 0);
+	none = former;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turn(3);
+	before = mono_now();
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_int_gt(mono_now().us - before.us, 100000);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &former), 0);
+	send(fd, ask, sizeof(ask), 0);
+	turn(6);
+	ck_assert_int_eq(answered, 1);
+	close(fd);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -223,6 +248,7 @@ make_suite(void)
 	tcase_add_test(tc, half_closed);
 	tcase_add_test(tc, never_listens);
 	tcase_add_test(tc, the_silent_one_makes_room);
+	tcase_add_test(tc, no_descriptor_left);
 	suite_add_tcase(s, tc);
 	return s;
 }
