@@ -27,6 +27,7 @@
 #define RETRY_MS 1000
 /* Questions in one turn of the event loop: about half a millisecond. */
 #define ROUTES_PER_TURN 128
+#define PROBES_PER_TURN 128
 #define BUCKETS         1024
 
 struct neigh {
@@ -58,6 +59,7 @@ struct nexthop {
 	size_t n_hops;
 	size_t cursor; /* of the sweep over all routes */
 	bool sweep_soon;
+	size_t retry_bucket; /* of the round over all neighbours */
 	struct links links;
 	struct bucket buckets[BUCKETS];
 	struct log_bucket log;
@@ -324,11 +326,11 @@ tell(struct nexthop *nh, const struct hop *hop)
 /* Events --------------------------------------------------------------- */
 
 static void
-schedule(struct nexthop *nh, int ms)
+schedule(struct event *timer, int ms)
 {
 	struct timeval tv = {ms / 1000, ms % 1000 * 1000};
 
-	evtimer_add(nh->sweep, &tv);
+	evtimer_add(timer, &tv);
 }
 
 static void
@@ -339,7 +341,7 @@ sweep_soon(struct nexthop *nh)
 		return;
 	nh->sweep_soon = true;
 	if (nh->cursor == 0)
-		schedule(nh, SETTLE_MS);
+		schedule(nh->sweep, SETTLE_MS);
 }
 
 /* All routes, some in each turn of the loop. */
@@ -356,26 +358,34 @@ on_sweep(evutil_socket_t fd, short what, void *ctx)
 			tell(nh, &nh->hops[nh->cursor]);
 	}
 	if (nh->cursor < nh->n_hops) {
-		schedule(nh, 0);
+		schedule(nh->sweep, 0);
 		return;
 	}
 	nh->cursor = 0;
-	schedule(nh, nh->sweep_soon ? SETTLE_MS : REFRESH_MS);
+	schedule(nh->sweep, nh->sweep_soon ? SETTLE_MS : REFRESH_MS);
 }
 
+/* All neighbours, some in each turn of the loop. */
 static void
 on_retry(evutil_socket_t fd, short what, void *ctx)
 {
 	struct nexthop *nh = ctx;
 	struct neigh *n;
+	int probes = 0;
 
-	for (size_t i = 0; i < BUCKETS; i++) {
-		LIST_FOREACH(n, &nh->buckets[i], bucket)
+	for (; nh->retry_bucket < BUCKETS && probes < PROBES_PER_TURN;
+	     nh->retry_bucket++) {
+		LIST_FOREACH(n, &nh->buckets[nh->retry_bucket], bucket)
 		{
-			if (netlink_neigh_needs_probe(&n->n))
-				probe(nh, n);
+			if (!netlink_neigh_needs_probe(&n->n))
+				continue;
+			probe(nh, n);
+			probes++;
 		}
 	}
+	if (nh->retry_bucket == BUCKETS)
+		nh->retry_bucket = 0;
+	schedule(nh->retry, nh->retry_bucket == 0 ? RETRY_MS : 0);
 }
 
 static void
@@ -539,17 +549,15 @@ nexthop_get(const struct nexthop *nh, size_t position)
 static int
 add_events(struct nexthop *nh, struct event_base *base)
 {
-	struct timeval retry = {RETRY_MS / 1000, RETRY_MS % 1000 * 1000};
-
 	nh->readable = event_new(
 	    base, rtnl_fd(nh->rtnl), EV_READ | EV_PERSIST, on_readable, nh);
 	nh->sweep = evtimer_new(base, on_sweep, nh);
-	nh->retry = event_new(base, -1, EV_PERSIST, on_retry, nh);
+	nh->retry = evtimer_new(base, on_retry, nh);
 	if (nh->readable == NULL || nh->sweep == NULL || nh->retry == NULL ||
-	    event_add(nh->readable, NULL) == -1 ||
-	    event_add(nh->retry, &retry) == -1)
+	    event_add(nh->readable, NULL) == -1)
 		return -1;
-	schedule(nh, REFRESH_MS);
+	schedule(nh->sweep, REFRESH_MS);
+	schedule(nh->retry, RETRY_MS);
 	return 0;
 }
 
