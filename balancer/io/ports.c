@@ -140,8 +140,8 @@ check_forwarding(struct port *p)
 		log_warnx("port",
 		    "%s: the kernel forwards as well what comes in here, so "
 		    "packets for a VIP go out twice or in circles: set "
-		    "net.ipv4.conf.%s.forwarding and "
-		    "net.ipv6.conf.%s.forwarding to 0",
+		    "net/ipv4/conf/%s/forwarding and "
+		    "net/ipv6/conf/%s/forwarding to 0 with sysctl",
 		    p->name, p->name, p->name);
 	p->kernel_forwards = now;
 }
