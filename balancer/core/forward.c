@@ -56,11 +56,9 @@ forward_flow(const struct passage *by, struct transit *t)
 static enum reason
 forward_one(const struct passage *by, struct transit *t)
 {
-	if (LIKELY(t->kind == PACKET_FLOW))
-		return forward_flow(by, t);
-	switch ((enum packet_kind)t->kind) {
+	switch ((enum packet_kind)__builtin_expect(t->kind, PACKET_FLOW)) {
 	case PACKET_FLOW:
-		break;
+		return forward_flow(by, t);
 	case PACKET_FIRST_FRAGMENT:
 		return forward_first_fragment(by, t);
 	case PACKET_LATER_FRAGMENT:
