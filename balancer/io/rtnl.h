@@ -31,8 +31,8 @@ int rtnl_ask(struct rtnl *, const struct nlmsghdr *, rtnl_message, void *ctx);
 int rtnl_fd(const struct rtnl *);
 
 /* Hands over what has come, a bounded part of it at a time. 0; -1 with errno,
- * ENOBUFS when notices were lost: none is waiting any more, and all must be read
- * again. */
+ * ENOBUFS when notices were lost: none is waiting any more, and all must be
+ * read again. */
 int rtnl_notices(struct rtnl *, rtnl_message, void *ctx);
 
 #endif
