@@ -96,11 +96,11 @@ says err "another process listens"
 expect 0 guideway status
 
 say "what speaks another language"
-if command -v nc >/dev/null; then
-	printf '\000\000\000\004junk' | nc -w 2 -U "$GUIDEWAY_SOCKET" \
-	    >/dev/null || :
-	printf '\377\377\377\377' | nc -w 2 -U "$GUIDEWAY_SOCKET" \
-	    >/dev/null || :
+if command -v socat >/dev/null; then
+	printf '\000\000\000\004junk' | socat -t 2 - \
+	    "UNIX-CONNECT:$GUIDEWAY_SOCKET" >/dev/null || :
+	printf '\377\377\377\377' | socat -t 2 - \
+	    "UNIX-CONNECT:$GUIDEWAY_SOCKET" >/dev/null || :
 fi
 expect 0 guideway status
 
