@@ -134,7 +134,7 @@ send() { on "$client" "$build/tests/net/udp_blast" "$1" 5000 "$2" "$3"; }
 start_capture() {
 	rm -f "$work/out.pcap"
 	on "$backend" tcpdump -U -B 16384 -s 0 -i eth0 -w "$work/out.pcap" \
-	    'proto gre or ip6 proto gre' 2>"$work/tcpdump" &
+	    'ip proto 47 or ip6 proto 47' 2>"$work/tcpdump" &
 	tcpdump=$!
 	wait_until 10 grep -q listening "$work/tcpdump"
 }

@@ -135,12 +135,13 @@ nft_tunnel() {
 	echo "	}"
 }
 
-# With a device that takes any sender, GRE is for the balancers alone.
+# With a device that takes any sender, GRE is for the balancers alone. Protocol
+# 47 is GRE; its name needs a file that a minimal Debian lacks, /etc/protocols.
 nft_senders() {
 	echo "	counter stranger { }"
 	echo "	chain senders {"
 	echo "		type filter hook input priority filter;"
-	echo "		meta l4proto != gre accept"
+	echo "		meta l4proto != 47 accept"
 	[ "$1" = 0 ] || echo "		ip saddr @from4 accept"
 	[ "$2" = 0 ] || echo "		ip6 saddr @from6 accept"
 	echo "		counter name stranger drop"
