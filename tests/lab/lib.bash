@@ -7,7 +7,8 @@ set -euo pipefail
 srcdir=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 export GUIDEWAY_LAB_PREFIX=${GUIDEWAY_LAB_PREFIX:-gw-t-}
 work=$(mktemp -d)
-tap_count=0 tap_bad=0
+# shellcheck source-path=SCRIPTDIR
+. "$srcdir/tests/tap.bash"
 
 # What runs in the background is started as "$lab" ..., so that $! is itself.
 lab=$srcdir/deploy/lab
@@ -37,21 +38,6 @@ start_lab() {
 	exit 1
 }
 
-# check WHAT COMMAND...: one test.
-check() {
-	local what=$1
-	shift
-	tap_count=$((tap_count + 1))
-	if "$@" >"$work/check" 2>&1; then
-		echo "ok $tap_count - $what"
-	else
-		echo "not ok $tap_count - $what"
-		echo "# failed: $*"
-		sed 's/^/#   /' "$work/check"
-		tap_bad=$((tap_bad + 1))
-	fi
-}
-
 finish() {
 	echo "1..$tap_count"
 	if [ $tap_bad -gt 0 ]; then
@@ -61,16 +47,6 @@ finish() {
 			sed 's/^/# /' || true
 		exit 1
 	fi
-}
-
-# wait_until SECONDS COMMAND...: succeeds as soon as the command does.
-wait_until() {
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $deadline ] || return 1
-		sleep 0.05
-	done
 }
 
 equal() {

@@ -11,7 +11,9 @@ prefix=gwb$(($$ % 10000))-
 client=${prefix}client node=${prefix}node backend=${prefix}backend
 work=$(mktemp -d)
 socket=$work/run/balancer.sock
-tap_count=0 tap_bad=0 balancer=
+balancer=
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/../tap.bash"
 
 clean_up() {
 	local pid ns
@@ -28,29 +30,6 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-
-check() {
-	local what=$1
-	shift
-	tap_count=$((tap_count + 1))
-	if "$@" >"$work/check" 2>&1; then
-		echo "ok $tap_count - $what"
-	else
-		echo "not ok $tap_count - $what"
-		echo "# failed: $*"
-		sed 's/^/#   /' "$work/check"
-		tap_bad=$((tap_bad + 1))
-	fi
-}
-
-wait_until() {
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $deadline ] || return 1
-		sleep 0.05
-	done
-}
 
 equal() { [ "$1" = "$2" ] || { echo "expected '$2', got '$1'"; return 1; }; }
 

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What test scripts say and how they wait, for all of them. Wants: work, a folder.
+tap_count=0 tap_bad=0
+
+# check WHAT COMMAND...: one test.
+check() {
+	local what=$1
+	shift
+	tap_count=$((tap_count + 1))
+	if "$@" >"$work/check" 2>&1; then
+		echo "ok $tap_count - $what"
+	else
+		echo "not ok $tap_count - $what"
+		echo "# failed: $*"
+		sed 's/^/#   /' "$work/check"
+		tap_bad=$((tap_bad + 1))
+	fi
+}
+
+# wait_until SECONDS COMMAND...: until the command succeeds.
+wait_until() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $deadline ] || return 1
+		sleep 0.05
+	done
+}
