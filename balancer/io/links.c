@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "balancer/io/rtnl.h"
 #include "common/log.h"
+#include "common/rtnl.h"
 
 static struct netlink_link *
 find(const struct links *l, uint32_t ifindex)

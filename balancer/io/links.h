@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "balancer/io/netlink.h"
+#include "common/netlink.h"
 
 struct rtnl;
 

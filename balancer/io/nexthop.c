@@ -13,9 +13,9 @@
 #include <xxhash.h>
 
 #include "balancer/io/links.h"
-#include "balancer/io/rtnl.h"
 #include "common/log.h"
 #include "common/mono.h"
+#include "common/rtnl.h"
 
 /* A burst of changes is answered once, this long after its first. */
 #define SETTLE_MS 20
@@ -65,6 +65,13 @@ struct nexthop {
 	struct log_bucket log;
 	bool refused; /* we may not ask for neighbours: said once */
 };
+
+/* Links, neighbours, routes, and what routes depend on: addresses, rules and
+ * next hop objects. */
+static const int groups[] = {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR,
+    RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+    RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP};
+#define N_GROUPS (sizeof(groups) / sizeof(groups[0]))
 
 /* Links ---------------------------------------------------------------- */
 
@@ -572,7 +579,7 @@ nexthop_new(struct event_base *base, const struct nexthop_handler *handler,
 		return NULL;
 	}
 	nh->handler = *handler;
-	if ((nh->rtnl = rtnl_new(why)) == NULL)
+	if ((nh->rtnl = rtnl_new(groups, N_GROUPS, why)) == NULL)
 		goto fail;
 	if (links_read(&nh->links, nh->rtnl) == -1) {
 		errmsg_sys(why, "netlink: links");

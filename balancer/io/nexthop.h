@@ -18,9 +18,9 @@
 #include <stdint.h>
 
 #include "balancer/core/fib.h"
-#include "balancer/io/netlink.h"
 #include "common/addr.h"
 #include "common/errmsg.h"
+#include "common/netlink.h"
 
 struct event_base;
 struct nexthop;

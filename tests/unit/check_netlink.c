@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "balancer/io/netlink.h"
+#include "common/netlink.h"
 #include "tests/unit/unit.h"
 
 /* Messages are put together here by hand, as rtnetlink(7) lays them out. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two rtnetlink sockets: one to ask, one that hears what changes. */
-#ifndef BALANCER_IO_RTNL_H
-#define BALANCER_IO_RTNL_H
+/* Two rtnetlink sockets: one to ask, and one that hears what changes, for those
+ * who want to know. */
+#ifndef COMMON_RTNL_H
+#define COMMON_RTNL_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,9 +14,9 @@ struct rtnl;
 
 typedef void (*rtnl_message)(void *ctx, const struct nlmsghdr *);
 
-/* Hears of links, neighbours, routes, and of addresses, rules and next hop
- * objects, which routes depend on. NULL with `why`. */
-struct rtnl *rtnl_new(struct errmsg *why);
+/* Hears of what the n groups (RTNLGRP_*) tell; with none, there are no notices.
+ * NULL with `why`. */
+struct rtnl *rtnl_new(const int *groups, size_t n, struct errmsg *why);
 void rtnl_free(struct rtnl *);
 
 /* For the next request. */
@@ -27,7 +28,7 @@ uint32_t rtnl_seq(struct rtnl *);
  * meanwhile, ask again. */
 int rtnl_ask(struct rtnl *, const struct nlmsghdr *, rtnl_message, void *ctx);
 
-/* Readable when there are notices. */
+/* Readable when there are notices; -1: it hears none. */
 int rtnl_fd(const struct rtnl *);
 
 /* Hands over what has come, a bounded part of it at a time. 0; -1 with errno,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "balancer/io/netlink.h"
+#include "common/netlink.h"
 
 #include <libmnl/libmnl.h>
 #include <linux/if.h>

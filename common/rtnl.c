@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "balancer/io/rtnl.h"
+#include "common/rtnl.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -19,7 +19,7 @@
 #define READS_PER_CALL    64
 
 struct rtnl {
-	struct mnl_socket *ask, *events;
+	struct mnl_socket *ask, *events; /* events: NULL, nothing is heard */
 	uint32_t seq;
 	bool interrupted; /* the dump being read: it changed meanwhile */
 	/* Aligned as messages are. Two, since a notice may lead to a question
@@ -27,10 +27,6 @@ struct rtnl {
 	uint32_t answer[READ_LEN / sizeof(uint32_t)];
 	uint32_t notices[READ_LEN / sizeof(uint32_t)];
 };
-
-static const int groups[] = {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR,
-    RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-    RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP};
 
 static struct mnl_socket *
 open_socket(struct errmsg *why)
@@ -51,7 +47,7 @@ open_socket(struct errmsg *why)
 }
 
 static int
-subscribe(struct mnl_socket *s, struct errmsg *why)
+subscribe(struct mnl_socket *s, const int *groups, size_t n, struct errmsg *why)
 {
 	int len = EVENTS_BUFFER_LEN, fd = mnl_socket_get_fd(s);
 
@@ -59,7 +55,7 @@ subscribe(struct mnl_socket *s, struct errmsg *why)
 	 * smaller buffer only means reading all again more often. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &len, sizeof(len)) == -1)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &len, sizeof(len));
-	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+	for (size_t i = 0; i < n; i++) {
 		int group = groups[i];
 		if (mnl_socket_setsockopt(
 			s, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == -1)
@@ -69,7 +65,7 @@ subscribe(struct mnl_socket *s, struct errmsg *why)
 }
 
 struct rtnl *
-rtnl_new(struct errmsg *why)
+rtnl_new(const int *groups, size_t n, struct errmsg *why)
 {
 	struct rtnl *r = calloc(1, sizeof(*r));
 
@@ -77,13 +73,16 @@ rtnl_new(struct errmsg *why)
 		errmsg_sys(why, "netlink");
 		return NULL;
 	}
-	if ((r->ask = open_socket(why)) == NULL ||
-	    (r->events = open_socket(why)) == NULL ||
-	    subscribe(r->events, why) == -1) {
-		rtnl_free(r);
-		return NULL;
-	}
+	if ((r->ask = open_socket(why)) == NULL)
+		goto fail;
+	if (n > 0 &&
+	    ((r->events = open_socket(why)) == NULL ||
+		subscribe(r->events, groups, n, why) == -1))
+		goto fail;
 	return r;
+fail:
+	rtnl_free(r);
+	return NULL;
 }
 
 void
@@ -176,7 +175,7 @@ rtnl_ask(struct rtnl *r, const struct nlmsghdr *request, rtnl_message each,
 int
 rtnl_fd(const struct rtnl *r)
 {
-	return mnl_socket_get_fd(r->events);
+	return r->events == NULL ? -1 : mnl_socket_get_fd(r->events);
 }
 
 /* What waits is older than what was lost, and than what will be read instead:

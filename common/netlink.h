@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The few rtnetlink messages we need, between bytes and plain values. No
- * sockets here; nexthop.c has those. */
-#ifndef BALANCER_IO_NETLINK_H
-#define BALANCER_IO_NETLINK_H
+ * sockets here; rtnl.h has those. */
+#ifndef COMMON_NETLINK_H
+#define COMMON_NETLINK_H
 
 #include <stdbool.h>
 #include <stddef.h>
