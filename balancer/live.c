@@ -16,16 +16,22 @@
 #include "balancer/io/nexthop.h"
 #include "balancer/io/ports.h"
 #include "balancer/io/tx.h"
-#include "balancer/privilege.h"
 #include "balancer/report.h"
 #include "balancer/serving.h"
 #include "common/arena.h"
 #include "common/log.h"
 #include "common/mono.h"
 #include "common/notify.h"
+#include "common/privilege.h"
 #include "common/unix_socket.h"
 
 #define N_SIGNALS 4
+
+/* Two capabilities stay for good. CAP_NET_ADMIN: the kernel is asked to resolve
+ * neighbours. CAP_NET_RAW: an interface that was deleted and comes back needs a
+ * new capture socket, and a balancer that had to be restarted for that would be
+ * worse. */
+#define PRIVILEGES (PRIVILEGE_NET_ADMIN | PRIVILEGE_NET_RAW)
 
 struct live {
 	struct event_base *base;
@@ -333,7 +339,7 @@ start_interfaces(struct live *live, const struct conf *conf, struct errmsg *why)
 	if (live->ports == NULL)
 		return -1;
 	ports_check(live->ports);
-	return privilege_drop(conf->user, why);
+	return privilege_drop(conf->user, PRIVILEGES, why);
 }
 
 /* Without interfaces it only answers the agent, and needs no privileges: for
@@ -343,7 +349,7 @@ start(struct live *live, const struct conf *conf, struct errmsg *why)
 {
 	bool forwards = conf->n_interfaces > 0;
 
-	if ((forwards && privilege_check(why) == -1) ||
+	if ((forwards && privilege_check(PRIVILEGES, why) == -1) ||
 	    start_core(live, why) == -1)
 		return -1;
 	if ((live->base = event_base_new()) == NULL || add_signals(live) == -1)
