@@ -59,16 +59,37 @@ struct conf_service {
 	bool refuse_oversize;
 	struct conf_backend *backends;
 	size_t n_backends;
+	/* With fewer ready backends its VIPs are withdrawn (0: never for that),
+	 * and with so many announced again; the second is not less. */
+	uint16_t announce_min, announce_again;
+};
+
+/* How the node makes its VIPs known to routers. */
+struct conf_announce {
+	bool enabled;
+	char *device;      /* the TUN device that the routes stand on */
+	uint32_t table;    /* the kernel's table that BIRD learns from */
+	char *bird_socket; /* BIRD's control socket */
+	/* After so long without an agent the balancer withdraws by itself. */
+	uint32_t agent_grace_s;
+	/* A drain marks the routes with GRACEFUL_SHUTDOWN (RFC 8326) for so
+	 * long before it withdraws them. */
+	uint32_t graceful_shutdown_s;
+	/* A drained node goes on forwarding until nothing has come for so
+	 * long. */
+	uint32_t drain_quiet_s;
 };
 
 struct conf {
 	char *path;
 	char *node_name;
 	char *run_dir; /* sockets: RUN_DIR/balancer.sock, RUN_DIR/agent.sock */
-	char *user;    /* whom the balancer becomes; NULL: stays who it is */
+	char *state_dir; /* what survives restarts */
+	char *user;      /* whom the balancer becomes; NULL: stays who it is */
 	struct arena *arena; /* holds all that the pointers here point at */
 	uint8_t seed[FORWARDING_SEED_LEN];
 	struct forwarding_source source4, source6;
+	struct conf_announce announce;
 	struct conf_interface *interfaces;
 	size_t n_interfaces;
 	struct conf_service *services;

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include <limits.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -18,6 +19,9 @@
 #include "common/conf_schema.h"
 
 #define WEIGHT_DEFAULT 1
+#define STATE_DIR_MAX  1024
+
+#define ROUTE_TABLE_DEFAULT 177
 
 struct check {
 	const struct raw_conf *raw;
@@ -106,6 +110,22 @@ set_run_dir(const struct check *c)
 	return set_text(c, &c->conf->run_dir, dir);
 }
 
+static int
+set_state_dir(const struct check *c)
+{
+	const char *dir = c->raw->node.state_dir;
+
+	if (dir == NULL)
+		dir = STATEDIR;
+	else if (dir[0] != '/' || strlen(dir) > STATE_DIR_MAX)
+		return conf_tree_fail(c->tree,
+		    conf_tree_at(c->tree, "node.state_dir"), c->why,
+		    "state_dir must begin with '/' and have at most %d "
+		    "characters, got '%s'",
+		    STATE_DIR_MAX, conf_show(dir).text);
+	return set_text(c, &c->conf->state_dir, dir);
+}
+
 /* That a named user exists is seen when it is needed: a file may be checked on
  * another machine. */
 static int
@@ -125,6 +145,18 @@ set_user(const struct check *c)
 }
 
 static int
+check_interface_name(
+    const struct check *c, const char *name, const struct conf_node *at)
+{
+	if (strlen(name) < IFNAMSIZ && strpbrk(name, "/ :") == NULL)
+		return 0;
+	return conf_tree_fail(c->tree, at, c->why,
+	    "an interface name has 1 to %d characters and no '/', ':' or "
+	    "space, got '%s'",
+	    IFNAMSIZ - 1, conf_show(name).text);
+}
+
+static int
 set_interfaces(const struct check *c)
 {
 	const struct raw_balancer *raw = &c->raw->balancer;
@@ -138,11 +170,8 @@ set_interfaces(const struct check *c)
 		const struct conf_node *at = conf_tree_at(
 		    c->tree, "balancer.interfaces[%zu].name", i);
 
-		if (strlen(name) >= IFNAMSIZ || strpbrk(name, "/ :") != NULL)
-			return conf_tree_fail(c->tree, at, c->why,
-			    "an interface name has 1 to %d characters and no "
-			    "'/', ':' or space, got '%s'",
-			    IFNAMSIZ - 1, conf_show(name).text);
+		if (check_interface_name(c, name, at) == -1)
+			return -1;
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(out[j].name, name) == 0)
 				return conf_tree_fail(c->tree, at, c->why,
@@ -368,6 +397,38 @@ set_table_size(const struct check *c, struct conf_service *out,
 }
 
 static int
+set_count(const struct check *c, uint16_t *out, const uint64_t *given,
+    uint16_t otherwise, const struct conf_node *place, const char *key)
+{
+	uint64_t n = given != NULL ? *given : otherwise;
+
+	if (n > UINT16_MAX)
+		return conf_tree_fail(c->tree, conf_node_place(place, key),
+		    c->why, "%s must be 0..65535 backends, got %ju", key,
+		    (uintmax_t)n);
+	*out = (uint16_t)n;
+	return 0;
+}
+
+static int
+set_watermarks(const struct check *c, struct conf_service *out,
+    const struct raw_service *raw, const struct conf_node *place)
+{
+	if (set_count(c, &out->announce_min, raw->announce_min, 1, place,
+		"announce_min") == -1 ||
+	    set_count(c, &out->announce_again, raw->announce_again,
+		out->announce_min, place, "announce_again") == -1)
+		return -1;
+	if (out->announce_again >= out->announce_min)
+		return 0;
+	return conf_tree_fail(c->tree, conf_node_place(place, "announce_again"),
+	    c->why,
+	    "announce_again must not be less than announce_min, which is %u, "
+	    "got %u",
+	    out->announce_min, out->announce_again);
+}
+
+static int
 set_service(const struct check *c, struct conf_service *out,
     const struct raw_service *raw, const struct conf_node *place)
 {
@@ -379,9 +440,98 @@ set_service(const struct check *c, struct conf_service *out,
 	out->refuse_oversize = raw->oversize == RAW_OVERSIZE_REFUSE;
 	if (set_vips(c, out, raw, place) == -1 ||
 	    set_ports(c, out, raw, place) == -1 ||
-	    set_table_size(c, out, raw, place) == -1)
+	    set_table_size(c, out, raw, place) == -1 ||
+	    set_watermarks(c, out, raw, place) == -1)
 		return -1;
 	return set_backends(c, out, raw, place);
+}
+
+/* The kernel's own tables hold its own routes. */
+static int
+set_route_table(const struct check *c)
+{
+	const uint64_t *given = c->raw->announce.table;
+	uint64_t table = given != NULL ? *given : ROUTE_TABLE_DEFAULT;
+
+	if (table == 0 || table > UINT32_MAX ||
+	    (table >= RT_TABLE_DEFAULT && table <= RT_TABLE_LOCAL))
+		return conf_tree_fail(c->tree,
+		    conf_tree_at(c->tree, "announce.table"), c->why,
+		    "table must be 1..%u but none of the kernel's own, which "
+		    "are %d..%d, got %ju",
+		    UINT32_MAX, RT_TABLE_DEFAULT, RT_TABLE_LOCAL,
+		    (uintmax_t)table);
+	c->conf->announce.table = (uint32_t)table;
+	return 0;
+}
+
+static int
+set_route_device(const struct check *c)
+{
+	const char *name = c->raw->announce.device;
+	const struct conf_node *at = conf_tree_at(c->tree, "announce.device");
+
+	if (name == NULL)
+		name = "gw0";
+	if (check_interface_name(c, name, at) == -1)
+		return -1;
+	for (size_t i = 0; i < c->conf->n_interfaces; i++)
+		if (strcmp(c->conf->interfaces[i].name, name) == 0)
+			return conf_tree_fail(c->tree, at, c->why,
+			    "device %s is listed in balancer.interfaces; this "
+			    "one must be nobody else's",
+			    name);
+	return set_text(c, &c->conf->announce.device, name);
+}
+
+static int
+set_bird_socket(const struct check *c)
+{
+	size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+	const char *path = c->raw->announce.bird;
+
+	if (path == NULL)
+		path = "/run/bird/bird.ctl";
+	if (path[0] != '/' || strlen(path) > max)
+		return conf_tree_fail(c->tree,
+		    conf_tree_at(c->tree, "announce.bird"), c->why,
+		    "bird must be the path of BIRD's control socket, which "
+		    "begins with '/' and has at most %zu characters, got '%s'",
+		    max, conf_show(path).text);
+	return set_text(c, &c->conf->announce.bird_socket, path);
+}
+
+static int
+set_seconds(const struct check *c, uint32_t *out, const uint64_t *given,
+    const char *key, uint32_t least, uint32_t most, uint32_t otherwise)
+{
+	uint64_t s = given != NULL ? *given : otherwise;
+
+	if (s < least || s > most)
+		return conf_tree_fail(c->tree,
+		    conf_tree_at(c->tree, "announce.%s", key), c->why,
+		    "%s must be %u..%u seconds, got %ju", key, least, most,
+		    (uintmax_t)s);
+	*out = (uint32_t)s;
+	return 0;
+}
+
+static int
+set_announce(const struct check *c)
+{
+	const struct raw_announce *raw = &c->raw->announce;
+	struct conf_announce *out = &c->conf->announce;
+
+	out->enabled = raw->enabled == RAW_TRUE;
+	if (set_route_table(c) == -1 || set_route_device(c) == -1 ||
+	    set_bird_socket(c) == -1 ||
+	    set_seconds(c, &out->agent_grace_s, raw->agent_grace, "agent_grace",
+		1, 86400, 30) == -1 ||
+	    set_seconds(c, &out->graceful_shutdown_s, raw->graceful_shutdown,
+		"graceful_shutdown", 0, 3600, 0) == -1)
+		return -1;
+	return set_seconds(c, &out->drain_quiet_s, raw->drain_quiet,
+	    "drain_quiet", 1, 86400, 60);
 }
 
 static int
@@ -419,7 +569,8 @@ conf_check(const char *path, const struct raw_conf *raw,
 		return NULL;
 	}
 	if (set_node_name(&c) == 0 && set_run_dir(&c) == 0 &&
-	    set_user(&c) == 0 && set_interfaces(&c) == 0 &&
+	    set_state_dir(&c) == 0 && set_user(&c) == 0 &&
+	    set_interfaces(&c) == 0 && set_announce(&c) == 0 &&
 	    set_sources(&c) == 0 && set_seed(&c) == 0 &&
 	    set_services(&c) == 0 && conf_cross(conf, tree, why) == 0)
 		return conf;

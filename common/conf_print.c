@@ -35,6 +35,8 @@ print_node(FILE *out, const struct conf *c)
 	print_word(out, c->node_name);
 	fputs("\n  run_dir: ", out);
 	print_word(out, c->run_dir);
+	fputs("\n  state_dir: ", out);
+	print_word(out, c->state_dir);
 	if (c->user != NULL) {
 		fputs("\n  user: ", out);
 		print_word(out, c->user);
@@ -78,6 +80,20 @@ print_balancer(FILE *out, const struct conf *c)
 }
 
 static void
+print_announce(FILE *out, const struct conf_announce *a)
+{
+	fprintf(out, "announce:\n  enabled: %s\n  device: ",
+	    conf_switch_word(a->enabled ? RAW_TRUE : RAW_FALSE));
+	print_word(out, a->device);
+	fprintf(out, "\n  table: %u\n  bird: ", a->table);
+	print_word(out, a->bird_socket);
+	fprintf(out,
+	    "\n  agent_grace: %u\n  graceful_shutdown: %u\n"
+	    "  drain_quiet: %u\n",
+	    a->agent_grace_s, a->graceful_shutdown_s, a->drain_quiet_s);
+}
+
+static void
 print_cluster(FILE *out, const struct conf *c)
 {
 	fputs("cluster:\n  seed: \"", out);
@@ -115,6 +131,8 @@ print_service(FILE *out, const struct conf_service *s)
 	fprintf(out, "    table_size: %u\n    oversize: %s\n", s->table_size,
 	    conf_oversize_word(s->refuse_oversize ? RAW_OVERSIZE_REFUSE
 						  : RAW_OVERSIZE_FRAGMENT));
+	fprintf(out, "    announce_min: %u\n    announce_again: %u\n",
+	    s->announce_min, s->announce_again);
 	fputs(
 	    s->n_backends > 0 ? "    backends:\n" : "    backends: []\n", out);
 	for (size_t i = 0; i < s->n_backends; i++)
@@ -133,6 +151,7 @@ conf_print(const struct conf *c)
 		return NULL;
 	print_node(out, c);
 	print_balancer(out, c);
+	print_announce(out, &c->announce);
 	print_cluster(out, c);
 	fputs(c->n_services > 0 ? "services:\n" : "services: []\n", out);
 	for (size_t i = 0; i < c->n_services; i++)

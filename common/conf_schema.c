@@ -28,6 +28,11 @@ static const cyaml_strval_t oversizes[] = {
     {"refuse", RAW_OVERSIZE_REFUSE},
 };
 
+static const cyaml_strval_t switches[] = {
+    {"true", RAW_TRUE},
+    {"false", RAW_FALSE},
+};
+
 static const char *
 word(const cyaml_strval_t *words, size_t n, int64_t value)
 {
@@ -61,6 +66,12 @@ conf_oversize_word(enum raw_oversize oversize)
 	return word(oversizes, CYAML_ARRAY_LEN(oversizes), oversize);
 }
 
+const char *
+conf_switch_word(enum raw_switch value)
+{
+	return word(switches, CYAML_ARRAY_LEN(switches), value);
+}
+
 /* clang-format off */
 
 /* The bounds of numbers and texts are conf_check.c's, since libcyaml knows
@@ -78,6 +89,8 @@ static const cyaml_schema_field_t node_fields[] = {
 	    struct raw_node, name, 1, CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("run_dir", OPTIONAL,
 	    struct raw_node, run_dir, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("state_dir", OPTIONAL,
+	    struct raw_node, state_dir, 1, CYAML_UNLIMITED),
 	CYAML_FIELD_STRING_PTR("user", OPTIONAL,
 	    struct raw_node, user, 1, CYAML_UNLIMITED),
 	CYAML_FIELD_END
@@ -102,6 +115,23 @@ static const cyaml_schema_field_t balancer_fields[] = {
 	    0, CONF_INTERFACES_MAX),
 	CYAML_FIELD_SEQUENCE("encap_source", OPTIONAL,
 	    struct raw_balancer, encap_source, &text_entry, 1, 2),
+	CYAML_FIELD_END
+};
+
+static const cyaml_schema_field_t announce_fields[] = {
+	CYAML_FIELD_ENUM("enabled", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+	    struct raw_announce, enabled, switches, CYAML_ARRAY_LEN(switches)),
+	CYAML_FIELD_STRING_PTR("device", OPTIONAL,
+	    struct raw_announce, device, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_UINT_PTR("table", OPTIONAL, struct raw_announce, table),
+	CYAML_FIELD_STRING_PTR("bird", OPTIONAL,
+	    struct raw_announce, bird, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_UINT_PTR("agent_grace", OPTIONAL,
+	    struct raw_announce, agent_grace),
+	CYAML_FIELD_UINT_PTR("graceful_shutdown", OPTIONAL,
+	    struct raw_announce, graceful_shutdown),
+	CYAML_FIELD_UINT_PTR("drain_quiet", OPTIONAL,
+	    struct raw_announce, drain_quiet),
 	CYAML_FIELD_END
 };
 
@@ -142,6 +172,10 @@ static const cyaml_schema_field_t service_fields[] = {
 	CYAML_FIELD_ENUM("oversize", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
 	    struct raw_service, oversize,
 	    oversizes, CYAML_ARRAY_LEN(oversizes)),
+	CYAML_FIELD_UINT_PTR("announce_min", OPTIONAL,
+	    struct raw_service, announce_min),
+	CYAML_FIELD_UINT_PTR("announce_again", OPTIONAL,
+	    struct raw_service, announce_again),
 	CYAML_FIELD_SEQUENCE("backends", OPTIONAL,
 	    struct raw_service, backends, &backend_entry,
 	    0, FORWARDING_MAX_BACKENDS),
@@ -158,6 +192,8 @@ static const cyaml_schema_field_t top_fields[] = {
 	    struct raw_conf, node, node_fields),
 	CYAML_FIELD_MAPPING("balancer", CYAML_FLAG_OPTIONAL,
 	    struct raw_conf, balancer, balancer_fields),
+	CYAML_FIELD_MAPPING("announce", CYAML_FLAG_OPTIONAL,
+	    struct raw_conf, announce, announce_fields),
 	CYAML_FIELD_MAPPING("cluster", CYAML_FLAG_DEFAULT,
 	    struct raw_conf, cluster, cluster_fields),
 	CYAML_FIELD_SEQUENCE("services", OPTIONAL,

@@ -45,12 +45,24 @@ struct raw_service {
 	uint32_t ports_count;
 	uint64_t *table_size;
 	enum raw_oversize oversize;
+	uint64_t *announce_min, *announce_again;
 	struct raw_backend *backends;
 	uint32_t backends_count;
 };
 
 struct raw_node {
-	char *name, *run_dir, *user;
+	char *name, *run_dir, *state_dir, *user;
+};
+
+enum raw_switch {
+	RAW_TRUE,
+	RAW_FALSE
+};
+
+struct raw_announce {
+	enum raw_switch enabled;
+	char *device, *bird;
+	uint64_t *table, *agent_grace, *graceful_shutdown, *drain_quiet;
 };
 
 struct raw_balancer {
@@ -67,6 +79,7 @@ struct raw_cluster {
 struct raw_conf {
 	struct raw_node node;
 	struct raw_balancer balancer;
+	struct raw_announce announce;
 	struct raw_cluster cluster;
 	struct raw_service *services;
 	uint32_t services_count;
@@ -79,6 +92,7 @@ extern const cyaml_schema_value_t conf_schema;
  * conf_driver_name (common/conf.h) are there as well. */
 const char *conf_protocol_word(int protocol);
 const char *conf_oversize_word(enum raw_oversize);
+const char *conf_switch_word(enum raw_switch);
 
 /* Does the text fit the schema: keys known, given once and none missing; the
  * right kinds; numbers and words that libcyaml reads as they are meant? 0, or

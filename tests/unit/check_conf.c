@@ -73,12 +73,12 @@ static const struct {
 	{"clutser: {seed: " SEED "}\n", "f:1:1: the file has no key 'clutser'; "
 	    "did you mean 'cluster'?"},
 	{HEAD "zzzzzz: 1\n", "f:2:1: the file has no key 'zzzzzz'; it knows: "
-	    "node, balancer, cluster, services"},
+	    "node, balancer, announce, cluster, services"},
 	{HEAD "<<: {}\n", "f:2:1: the file has no key '<<'; it knows: node, "
-	    "balancer, cluster, services"},
+	    "balancer, announce, cluster, services"},
 	{HEAD "a-key-that-is-longer-than-any-that-is-known-and-then-some: 1\n",
 	    "f:2:1: the file has no key 'a-key-that-is-longer-than-any-that-is"
-	    "-known-...'; it knows: node, balancer, cluster, services"},
+	    "-known-...'; it knows: node, balancer, announce, cluster, services"},
 	{HEAD "node: {name: a, name: b}\n", "f:2:17: 'name' is given twice; "
 	    "the first is in line 2"},
 	{HEAD HEAD, "f:2:1: 'cluster' is given twice; the first is in line 1"},
@@ -164,6 +164,38 @@ static const struct {
 	    "or space, got '../x'"},
 	{HEAD "balancer: {interfaces: [{name: a}, {name: b}, {name: a}]}\n",
 	    "f:2:54: interface a is listed twice"},
+	{HEAD "node: {state_dir: var}\n", "f:2:19: state_dir must begin with "
+	    "'/' and have at most 1024 characters, got 'var'"},
+	{HEAD "announce: {device: a/b}\n", "f:2:20: an interface name has 1 to "
+	    "15 characters and no '/', ':' or space, got 'a/b'"},
+	{HEAD "balancer: {interfaces: [{name: a}]}\nannounce: {device: a}\n",
+	    "f:3:20: device a is listed in balancer.interfaces; this one must "
+	    "be nobody else's"},
+	{HEAD "announce: {table: 0}\n", "f:2:19: table must be 1..4294967295 "
+	    "but none of the kernel's own, which are 253..255, got 0"},
+	{HEAD "announce: {table: 254}\n", "f:2:19: table must be "
+	    "1..4294967295 but none of the kernel's own, which are 253..255, "
+	    "got 254"},
+	{HEAD "announce: {table: 4294967296}\n", "f:2:19: table must be "
+	    "1..4294967295 but none of the kernel's own, which are 253..255, "
+	    "got 4294967296"},
+	{HEAD "announce: {bird: bird.ctl}\n", "f:2:18: bird must be the path "
+	    "of BIRD's control socket, which begins with '/' and has at most "
+	    "107 characters, got 'bird.ctl'"},
+	{HEAD "announce: {agent_grace: 0}\n", "f:2:25: agent_grace must be "
+	    "1..86400 seconds, got 0"},
+	{HEAD "announce: {agent_grace: 86401}\n", "f:2:25: agent_grace must be "
+	    "1..86400 seconds, got 86401"},
+	{HEAD "announce: {graceful_shutdown: 3601}\n", "f:2:31: "
+	    "graceful_shutdown must be 0..3600 seconds, got 3601"},
+	{HEAD "announce: {drain_quiet: 0}\n", "f:2:25: drain_quiet must be "
+	    "1..86400 seconds, got 0"},
+	{SERVICE "    announce_min: 65536\n", "f:6:19: announce_min must be "
+	    "0..65535 backends, got 65536"},
+	{SERVICE "    announce_again: 65536\n", "f:6:21: announce_again must "
+	    "be 0..65535 backends, got 65536"},
+	{SERVICE "    announce_again: 0\n", "f:6:21: announce_again must not "
+	    "be less than announce_min, which is 1, got 0"},
 	{HEAD "balancer: {encap_source: [eth0]}\n", "f:2:27: encap_source must "
 	    "be an address or a prefix such as 10.1.0.0/24, got 'eth0'"},
 	{HEAD "balancer: {encap_source: [10.0.0.0/33]}\n", "f:2:27: "
@@ -266,13 +298,25 @@ START_TEST(bad)
 }
 END_TEST
 
-#define NODE "node: {name: lb1, run_dir: /run/x, user: nobody}\n"
+#define NODE \
+	"node: {name: lb1, run_dir: /run/x, state_dir: /var/x, user: " \
+	"nobody}\n"
 #define NODE_PRINTED \
 	"node:\n" \
 	"  name: \"lb1\"\n" \
 	"  run_dir: \"/run/x\"\n" \
+	"  state_dir: \"/var/x\"\n" \
 	"  user: \"nobody\"\n"
-#define SEED_PRINTED "cluster:\n  seed: \"" SEED "\"\n"
+#define ANNOUNCE_PRINTED \
+	"announce:\n" \
+	"  enabled: true\n" \
+	"  device: \"gw0\"\n" \
+	"  table: 177\n" \
+	"  bird: \"/run/bird/bird.ctl\"\n" \
+	"  agent_grace: 30\n" \
+	"  graceful_shutdown: 0\n" \
+	"  drain_quiet: 60\n"
+#define SEED_PRINTED ANNOUNCE_PRINTED "cluster:\n  seed: \"" SEED "\"\n"
 
 /* clang-format off */
 static const struct {
@@ -294,6 +338,7 @@ static const struct {
 	    "    - {name: \"eth0\", driver: auto}\n"
 	    "    - {name: \"eth0.5\", driver: pcap}\n"
 	    "  encap_source: [\"198.18.0.0/16\", \"fd00::/64\"]\n"
+	    ANNOUNCE_PRINTED
 	    "cluster:\n  seed: \"00112233445566778899aabbccddeeff\"\n"
 	    "services: []\n"},
 	{NODE HEAD
@@ -305,12 +350,16 @@ static const struct {
 	    "  ports: [1, 65535]\n"
 	    "  table_size: 1048576\n"
 	    "  oversize: refuse\n"
+	    "  announce_min: 2\n"
+	    "  announce_again: 65535\n"
 	    "  backends:\n"
 	    "  - address: 2001:db8:0::2\n"
 	    "  - {address: 10.0.0.1, weight: 65535, state: draining}\n"
 	    "  - {state: disabled, address: 10.0.0.2, weight: 1}\n"
 	    "- {name: any, vips: [192.0.2.1], protocol: tcp, table_size: 256,\n"
-	    "   oversize: fragment, backends: [{address: 10.0.0.1}]}\n",
+	    "   oversize: fragment, backends: [{address: 10.0.0.1}]}\n"
+	    "- {name: three, vips: [192.0.2.3], protocol: tcp,\n"
+	    "   announce_min: 3}\n",
 	    NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
 	    "services:\n"
 	    "  - name: \"yes\"\n"
@@ -318,6 +367,7 @@ static const struct {
 	    "    protocol: udp\n"
 	    "    table_size: 65536\n"
 	    "    oversize: fragment\n"
+	    "    announce_min: 1\n    announce_again: 1\n"
 	    "    backends: []\n"
 	    "  - name: \"web\"\n"
 	    "    vips: [\"2001:db8::1\", \"192.0.2.1\"]\n"
@@ -325,6 +375,7 @@ static const struct {
 	    "    ports: [1, 65535]\n"
 	    "    table_size: 1048576\n"
 	    "    oversize: refuse\n"
+	    "    announce_min: 2\n    announce_again: 65535\n"
 	    "    backends:\n"
 	    "      - {address: \"2001:db8::2\", weight: 1, state: enabled}\n"
 	    "      - {address: \"10.0.0.1\", weight: 65535, state: draining}\n"
@@ -334,8 +385,31 @@ static const struct {
 	    "    protocol: tcp\n"
 	    "    table_size: 256\n"
 	    "    oversize: fragment\n"
+	    "    announce_min: 1\n    announce_again: 1\n"
 	    "    backends:\n"
-	    "      - {address: \"10.0.0.1\", weight: 1, state: enabled}\n"},
+	    "      - {address: \"10.0.0.1\", weight: 1, state: enabled}\n"
+	    "  - name: \"three\"\n"
+	    "    vips: [\"192.0.2.3\"]\n"
+	    "    protocol: tcp\n"
+	    "    table_size: 65536\n"
+	    "    oversize: fragment\n"
+	    "    announce_min: 3\n    announce_again: 3\n"
+	    "    backends: []\n"},
+	{NODE HEAD
+	    "announce: {enabled: false, device: rt0, table: 4294967295,\n"
+	    "  bird: /b, agent_grace: 86400, graceful_shutdown: 3600,\n"
+	    "  drain_quiet: 1}\n",
+	    NODE_PRINTED "balancer:\n  interfaces: []\n"
+	    "announce:\n"
+	    "  enabled: false\n"
+	    "  device: \"rt0\"\n"
+	    "  table: 4294967295\n"
+	    "  bird: \"/b\"\n"
+	    "  agent_grace: 86400\n"
+	    "  graceful_shutdown: 3600\n"
+	    "  drain_quiet: 1\n"
+	    "cluster:\n  seed: \"" SEED "\"\n"
+	    "services: []\n"},
 };
 /* clang-format on */
 
@@ -382,6 +456,7 @@ START_TEST(defaults_of_the_machine)
 	gethostname(host, sizeof(host) - 1);
 	ck_assert_str_eq(c->node_name, host);
 	ck_assert_str_eq(c->run_dir, RUNDIR);
+	ck_assert_str_eq(c->state_dir, STATEDIR);
 	ck_assert_str_eq(c->path, "f");
 	ck_assert(addr_is_none(&c->source4.addr));
 	ck_assert(addr_is_none(&c->source6.addr));
