@@ -149,6 +149,14 @@ balancer_link_status(struct balancer_link *link, uint64_t id, bool read_back)
 }
 
 int
+balancer_link_ping(struct balancer_link *link, uint64_t id)
+{
+	struct evbuffer *out = output(link);
+
+	return out != NULL ? balancer_wire_ping(out, id) : -1;
+}
+
+int
 balancer_link_trace(
     struct balancer_link *link, uint64_t id, const struct trace_query *query)
 {

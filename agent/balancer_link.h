@@ -34,6 +34,7 @@ void balancer_link_hangup(struct balancer_link *);
 int balancer_link_install(
     struct balancer_link *, uint64_t id, const struct forwarding *);
 int balancer_link_status(struct balancer_link *, uint64_t id, bool read_back);
+int balancer_link_ping(struct balancer_link *, uint64_t id);
 int balancer_link_trace(
     struct balancer_link *, uint64_t id, const struct trace_query *);
 

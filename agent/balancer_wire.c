@@ -44,6 +44,19 @@ balancer_wire_status(struct evbuffer *out, uint64_t id, bool read_back)
 }
 
 int
+balancer_wire_ping(struct evbuffer *out, uint64_t id)
+{
+	MsgRequest m = GUIDEWAY__BALANCER__REQUEST__INIT;
+	Guideway__Balancer__PingRequest ping =
+	    GUIDEWAY__BALANCER__PING_REQUEST__INIT;
+
+	m.id = id;
+	m.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_PING;
+	m.ping = &ping;
+	return message_put(out, &m.base);
+}
+
+int
 balancer_wire_trace(
     struct evbuffer *out, uint64_t id, const struct trace_query *query)
 {
@@ -93,6 +106,10 @@ read_body(struct balancer_reply *r, const MsgReply *m, struct errmsg *why)
 		r->kind = BALANCER_STATUS;
 		return balancer_status_from_message(
 		    r->arena, &r->status, m->status, why);
+	case GUIDEWAY__BALANCER__REPLY__BODY_PONG:
+		r->kind = BALANCER_PONG;
+		return balancer_pong_from_message(
+		    r->arena, &r->pong, m->pong, why);
 	case GUIDEWAY__BALANCER__REPLY__BODY__NOT_SET:
 	default:
 		return errmsg_set(why, "reply %llu without a known body",

@@ -19,6 +19,7 @@ struct evbuffer;
 int balancer_wire_install(
     struct evbuffer *, uint64_t id, const struct forwarding *);
 int balancer_wire_status(struct evbuffer *, uint64_t id, bool read_back);
+int balancer_wire_ping(struct evbuffer *, uint64_t id);
 int balancer_wire_trace(
     struct evbuffer *, uint64_t id, const struct trace_query *);
 

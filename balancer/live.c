@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "balancer/announce.h"
 #include "balancer/ctl/server.h"
 #include "balancer/io/nexthop.h"
 #include "balancer/io/ports.h"
@@ -27,6 +28,10 @@
 
 #define N_SIGNALS 4
 
+/* After the routes are withdrawn, packets still come for a moment: routers
+ * change theirs one by one, and a full table of VIPs takes a few tenths. */
+#define LINGER_S 1
+
 /* Two capabilities stay for good. CAP_NET_ADMIN: the kernel is asked to resolve
  * neighbours. CAP_NET_RAW: an interface that was deleted and comes back needs a
  * new capture socket, and a balancer that had to be restarted for that would be
@@ -39,11 +44,13 @@ struct live {
 	struct driver_env env;
 	struct nexthop *nexthop; /* these two: NULL without interfaces */
 	struct ports *ports;
+	struct announce *announce; /* NULL: nothing is announced */
+	uint64_t next_hops_version;
 	struct server *server;
 	struct event *signals[N_SIGNALS];
 	struct mono started;
 	char socket_path[108];
-	bool listens;
+	bool listens, ending;
 };
 
 /* Next hops ------------------------------------------------------------ */
@@ -54,6 +61,7 @@ on_next_hop(void *ctx, size_t position, const struct fib_next_hop *hop)
 	struct live *live = ctx;
 
 	fib_set_next_hop(live->serving.fib, position, hop);
+	live->next_hops_version++;
 }
 
 static void
@@ -63,6 +71,8 @@ on_links(void *ctx)
 
 	if (live->ports != NULL)
 		ports_check(live->ports);
+	if (live->announce != NULL)
+		announce_check(live->announce);
 }
 
 /* Before a new state is switched in: all its backends have the next hops that
@@ -124,6 +134,9 @@ install(struct live *live, struct wire_request *request, struct evbuffer *out)
 	}
 	if (live->ports != NULL)
 		ports_set_state(live->ports, state);
+	live->next_hops_version++;
+	if (live->announce != NULL)
+		announce_installed(live->announce);
 	log_info("serving", "state %llu: %zu services, %zu backends",
 	    (unsigned long long)state->generation, state->n_services,
 	    state->n_backends);
@@ -215,9 +228,45 @@ status(struct live *live, struct wire_request *request, struct evbuffer *out)
 	return r;
 }
 
+static uint64_t
+vip_packets(const struct live *live)
+{
+	const uint64_t *reasons = live->serving.counters->reasons;
+	uint64_t sum = 0;
+
+	for (int r = 0; r < REASON_COUNT; r++) {
+		enum verdict verdict = reason_verdict((enum reason)r);
+
+		if (verdict != VERDICT_PASS && verdict != VERDICT_HELD)
+			sum += reasons[r];
+	}
+	return sum;
+}
+
+static int
+pong(struct live *live, struct wire_request *request, struct evbuffer *out)
+{
+	struct balancer_pong p = {
+	    .generation = serving_state(&live->serving)->generation,
+	    .vip_packets = vip_packets(live),
+	    .next_hops_version = live->next_hops_version,
+	    .device_name = "",
+	    .device_error = "announce.enabled is false for the balancer, or it "
+			    "has no interfaces",
+	};
+
+	if (live->announce != NULL)
+		announce_report(live->announce, &p);
+	return wire_put_pong(out, request->id, &p);
+}
+
 static int
 answer(void *ctx, struct wire_request *request, struct evbuffer *out)
 {
+	struct live *live = ctx;
+
+	if (live->announce != NULL)
+		announce_heard(live->announce);
 	switch (request->kind) {
 	case WIRE_INSTALL:
 		return install(ctx, request, out);
@@ -225,6 +274,8 @@ answer(void *ctx, struct wire_request *request, struct evbuffer *out)
 		return trace(ctx, request, out);
 	case WIRE_STATUS:
 		return status(ctx, request, out);
+	case WIRE_PING:
+		return pong(ctx, request, out);
 	}
 	return -1;
 }
@@ -253,6 +304,20 @@ dump(struct live *live)
 	arena_free(arena);
 }
 
+/* Withdraws first, and forwards what still comes; told twice, ends at once. */
+static void
+end(struct live *live, const char *cause)
+{
+	const struct timeval linger = {LINGER_S, 0};
+	bool announced = !live->ending && live->announce != NULL &&
+	    announce_withdraw(live->announce);
+
+	log_info("main", "ending: %s", cause);
+	notify("STOPPING=1");
+	live->ending = true;
+	event_base_loopexit(live->base, announced ? &linger : NULL);
+}
+
 static void
 on_signal(evutil_socket_t number, short what, void *ctx)
 {
@@ -269,8 +334,7 @@ on_signal(evutil_socket_t number, short what, void *ctx)
 		dump(live);
 		break;
 	default:
-		log_info("main", "ending: %s", strsignal((int)number));
-		event_base_loopexit(live->base, NULL);
+		end(live, strsignal((int)number));
 	}
 }
 
@@ -339,6 +403,10 @@ start_interfaces(struct live *live, const struct conf *conf, struct errmsg *why)
 	if (live->ports == NULL)
 		return -1;
 	ports_check(live->ports);
+	if (conf->announce.enabled &&
+	    (live->announce = announce_new(
+		 live->base, &conf->announce, live->ports, why)) == NULL)
+		return -1;
 	return privilege_drop(conf->user, PRIVILEGES, why);
 }
 
@@ -374,6 +442,7 @@ stop(struct live *live)
 	 * replaces it. */
 	if (live->listens)
 		(void)unlink(live->socket_path);
+	announce_free(live->announce);
 	ports_free(live->ports);
 	nexthop_free(live->nexthop);
 	tx_free(live->env.tx);
@@ -401,7 +470,6 @@ live_run(const struct conf *conf, struct errmsg *why)
 		    "main", "%s serves %s", PACKAGE_STRING, live->socket_path);
 		notify("READY=1");
 		event_base_dispatch(live->base);
-		notify("STOPPING=1");
 	}
 	stop(live);
 	free(live);

@@ -23,6 +23,7 @@ typedef Guideway__Balancer__Counter MsgCounter;
 typedef Guideway__Balancer__ServiceCounters MsgService;
 typedef Guideway__Balancer__BackendCounters MsgBackend;
 typedef Guideway__Balancer__Status MsgStatus;
+typedef Guideway__Balancer__Pong MsgPong;
 typedef Guideway__Balancer__TraceRequest MsgQuery;
 typedef Guideway__Balancer__TraceReply MsgAnswer;
 
@@ -272,6 +273,39 @@ balancer_status_from_message(struct arena *arena, struct balancer_status *s,
 	    &f, &s->n_reasons, m->reasons, "status.reasons");
 	services_read(&f, s, m);
 	backends_read(&f, s, m);
+	return f.bad ? -1 : 0;
+}
+
+MsgPong *
+balancer_pong_to_message(struct arena *arena, const struct balancer_pong *p)
+{
+	MsgPong *m = field_message(
+	    arena, &guideway__balancer__pong__descriptor);
+
+	if (m == NULL)
+		return NULL;
+	m->generation = p->generation;
+	m->vip_packets = p->vip_packets;
+	m->next_hops_version = p->next_hops_version;
+	m->device = p->device;
+	m->device_name = field_of_text(p->device_name);
+	m->device_error = field_of_text(p->device_error);
+	return m;
+}
+
+int
+balancer_pong_from_message(struct arena *arena, struct balancer_pong *p,
+    const MsgPong *m, struct errmsg *why)
+{
+	struct fields f = {.arena = arena, .why = why};
+
+	p->generation = m->generation;
+	p->vip_packets = m->vip_packets;
+	p->next_hops_version = m->next_hops_version;
+	p->device = m->device;
+	p->device_name = fields_text(&f, &m->device_name, "pong.device_name");
+	p->device_error = fields_text(
+	    &f, &m->device_error, "pong.device_error");
 	return f.bad ? -1 : 0;
 }
 

@@ -66,6 +66,18 @@ struct balancer_status {
 	size_t n_backends;
 };
 
+/* The short answer to "are you well?". */
+struct balancer_pong {
+	uint64_t generation; /* that is served */
+	uint64_t
+	    vip_packets; /* for any VIP since the start, forwarded or not */
+	/* Another one whenever the next hop of a backend comes or goes. */
+	uint64_t next_hops_version;
+	bool device; /* the route device is there */
+	const char *device_name;
+	const char *device_error; /* why it is not; "" when it is */
+};
+
 struct trace_query {
 	struct addr source, destination;
 	uint16_t source_port, destination_port;
@@ -105,6 +117,7 @@ struct report_counter *report_counters_read(struct fields *, size_t *n,
 /* To messages that live in the arena and borrow from the values; NULL when out
  * of memory. From messages, each field checked: 0, or -1 with `why`. */
 struct Guideway__Balancer__Status;
+struct Guideway__Balancer__Pong;
 struct Guideway__Balancer__TraceRequest;
 struct Guideway__Balancer__TraceReply;
 
@@ -112,6 +125,11 @@ struct Guideway__Balancer__Status *balancer_status_to_message(
     struct arena *, const struct balancer_status *);
 int balancer_status_from_message(struct arena *, struct balancer_status *,
     const struct Guideway__Balancer__Status *, struct errmsg *why);
+
+struct Guideway__Balancer__Pong *balancer_pong_to_message(
+    struct arena *, const struct balancer_pong *);
+int balancer_pong_from_message(struct arena *, struct balancer_pong *,
+    const struct Guideway__Balancer__Pong *, struct errmsg *why);
 
 struct Guideway__Balancer__TraceRequest *trace_query_to_message(
     struct arena *, const struct trace_query *);

@@ -300,3 +300,44 @@ netlink_dump_links(void *buf, uint32_t seq)
 	ifi->ifi_family = AF_UNSPEC;
 	return nlh;
 }
+
+/* A link by its index; flags are changed only where `change` says so. */
+static struct nlmsghdr *
+start_link(void *buf, uint16_t type, uint32_t seq, uint32_t ifindex)
+{
+	struct nlmsghdr *nlh = start(buf, type, NLM_F_ACK, seq);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+
+	ifi->ifi_family = AF_UNSPEC;
+	ifi->ifi_index = (int)ifindex;
+	return nlh;
+}
+
+struct nlmsghdr *
+netlink_link_up(void *buf, uint32_t seq, uint32_t ifindex)
+{
+	struct nlmsghdr *nlh = start_link(buf, RTM_NEWLINK, seq, ifindex);
+	struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+
+	ifi->ifi_flags = ifi->ifi_change = IFF_UP;
+	return nlh;
+}
+
+struct nlmsghdr *
+netlink_link_no_addresses(void *buf, uint32_t seq, uint32_t ifindex)
+{
+	struct nlmsghdr *nlh = start_link(buf, RTM_NEWLINK, seq, ifindex);
+	struct nlattr *families = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	struct nlattr *inet6 = mnl_attr_nest_start(nlh, AF_INET6);
+
+	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(nlh, inet6);
+	mnl_attr_nest_end(nlh, families);
+	return nlh;
+}
+
+struct nlmsghdr *
+netlink_del_link(void *buf, uint32_t seq, uint32_t ifindex)
+{
+	return start_link(buf, RTM_DELLINK, seq, ifindex);
+}

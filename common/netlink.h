@@ -68,4 +68,11 @@ struct nlmsghdr *netlink_use_neigh(
     void *buf, uint32_t seq, uint32_t ifindex, const struct addr *);
 struct nlmsghdr *netlink_dump_links(void *buf, uint32_t seq);
 
+/* Changes of a link; they need CAP_NET_ADMIN. Set it up; let the kernel give it
+ * no IPv6 address by itself; delete it. */
+struct nlmsghdr *netlink_link_up(void *buf, uint32_t seq, uint32_t ifindex);
+struct nlmsghdr *netlink_link_no_addresses(
+    void *buf, uint32_t seq, uint32_t ifindex);
+struct nlmsghdr *netlink_del_link(void *buf, uint32_t seq, uint32_t ifindex);
+
 #endif

@@ -14,6 +14,7 @@ enum balancer_reply_kind {
 	BALANCER_REFUSED, /* to anything; nothing has changed */
 	BALANCER_TRACE,
 	BALANCER_STATUS,
+	BALANCER_PONG,
 };
 
 /* Lives in its own arena: balancer_reply_free frees it whole. */
@@ -27,6 +28,7 @@ struct balancer_reply {
 	const char *refusal; /* REFUSED: one line */
 	struct trace_answer trace;
 	struct balancer_status status;
+	struct balancer_pong pong;
 };
 
 static inline void

@@ -252,6 +252,8 @@ fits(const struct asked *a, const struct balancer_reply *r)
 		return a->what == ASK_STATUS;
 	case BALANCER_REFUSED:
 		return true;
+	case BALANCER_PONG:
+		return false; /* never asked */
 	}
 	return false;
 }

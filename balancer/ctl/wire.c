@@ -28,6 +28,9 @@ read_body(const MsgRequest *m, struct wire_request *request, struct errmsg *why)
 		request->kind = WIRE_STATUS;
 		request->read_back = m->status->read_back;
 		return 0;
+	case GUIDEWAY__BALANCER__REQUEST__BODY_PING:
+		request->kind = WIRE_PING;
+		return 0;
 	default:
 		return errmsg_set(why, "a request for nothing that we know");
 	}
@@ -128,6 +131,25 @@ wire_put_status(
 	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_STATUS;
 	reply.status = balancer_status_to_message(arena, status);
 	if (reply.status != NULL)
+		r = message_put(out, &reply.base);
+	arena_free(arena);
+	return r;
+}
+
+int
+wire_put_pong(
+    struct evbuffer *out, uint64_t id, const struct balancer_pong *pong)
+{
+	MsgReply reply = GUIDEWAY__BALANCER__REPLY__INIT;
+	struct arena *arena = arena_new();
+	int r = -1;
+
+	if (arena == NULL)
+		return -1;
+	reply.id = id;
+	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_PONG;
+	reply.pong = balancer_pong_to_message(arena, pong);
+	if (reply.pong != NULL)
 		r = message_put(out, &reply.base);
 	arena_free(arena);
 	return r;

@@ -18,6 +18,7 @@ enum wire_kind {
 	WIRE_INSTALL,
 	WIRE_TRACE,
 	WIRE_STATUS,
+	WIRE_PING,
 };
 
 struct wire_request {
@@ -43,5 +44,6 @@ int wire_put_refused(struct evbuffer *, uint64_t id, const char *why);
 int wire_put_trace(struct evbuffer *, uint64_t id, const struct trace_answer *);
 int wire_put_status(
     struct evbuffer *, uint64_t id, const struct balancer_status *);
+int wire_put_pong(struct evbuffer *, uint64_t id, const struct balancer_pong *);
 
 #endif

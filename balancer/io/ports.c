@@ -189,6 +189,30 @@ on_check(evutil_socket_t fd, short what, void *ctx)
 	}
 }
 
+int
+ports_fit(const struct ports *ports, struct errmsg *why)
+{
+	const struct netlink_link *link;
+	size_t forwarding = 0;
+
+	for (size_t i = 0; i < ports->n; i++) {
+		const struct port *p = &ports->port[i];
+		bool up;
+
+		link = nexthop_link_named(ports->nexthop, p->name);
+		up = link != NULL && link->up;
+		if (up && p->handle == NULL)
+			return errmsg_set(
+			    why, "%s: %s", p->name, p->waiting.text);
+		forwarding += up;
+	}
+	if (forwarding > 0)
+		return 0;
+	return errmsg_set(why, "no interface is up (%s%s)",
+	    ports->n > 0 ? ports->port[0].name : "none is configured",
+	    ports->n > 1 ? ", ..." : "");
+}
+
 void
 ports_set_state(struct ports *ports, const struct forwarding *state)
 {

@@ -25,6 +25,12 @@ void ports_free(struct ports *);
 /* A link came, went or changed. */
 void ports_check(struct ports *);
 
+/* Do packets for VIPs that reach this node get forwarded? At least one
+ * interface is up and taken from, and none is up that is not: that one would
+ * swallow them. An interface that is down swallows nothing. 0, or -1 with
+ * `why`. */
+int ports_fit(const struct ports *, struct errmsg *why);
+
 /* Other VIPs. `state` is borrowed until the next call. */
 void ports_set_state(struct ports *, const struct forwarding *);
 

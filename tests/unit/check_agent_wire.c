@@ -61,6 +61,7 @@ struct sample {
 	Guideway__Balancer__Installed installed;
 	Guideway__Balancer__Refused refused;
 	Guideway__Balancer__TraceReply trace;
+	Guideway__Balancer__Pong pong;
 	Guideway__Balancer__Reply reply;
 
 	Guideway__Balancer__Endpoint endpoint, *endpoints[1];
@@ -127,6 +128,9 @@ sample_balancer(struct sample *s)
 	s->trace.service = TEXT("web");
 	s->trace.slot = 255;
 	s->trace.backend = TEXT("\x0a\x01\x00\x01");
+	guideway__balancer__pong__init(&s->pong);
+	s->pong.device_name = TEXT("gw0");
+	s->pong.device_error = TEXT("eth0 is down");
 	guideway__balancer__reply__init(&s->reply);
 	s->reply.id = 5;
 }
@@ -184,6 +188,7 @@ enum kind {
 	REFUSED,
 	TRACED,
 	STATUS,
+	PONG,
 	EMPTY,
 	CTL_ERROR,
 	CTL_STATUS,
@@ -216,6 +221,10 @@ choose(struct sample *s, enum kind kind)
 	case STATUS:
 		s->reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_STATUS;
 		s->reply.status = &s->status;
+		break;
+	case PONG:
+		s->reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_PONG;
+		s->reply.pong = &s->pong;
 		break;
 	case EMPTY:
 		break;
@@ -518,6 +527,30 @@ START_TEST(texts_are_cleaned)
 }
 END_TEST
 
+START_TEST(pong_is_read_whole)
+{
+	struct balancer_reply *r;
+	struct errmsg why;
+
+	make_sample();
+	sample.pong.generation = 4;
+	sample.pong.vip_packets = UINT64_MAX;
+	sample.pong.next_hops_version = 6;
+	sample.pong.device = true;
+	r = balancer_wire_reply(
+	    wire, encode(&sample, PONG, wire, sizeof(wire)), &why);
+	ck_assert_ptr_nonnull(r);
+	ck_assert_int_eq(r->kind, BALANCER_PONG);
+	ck_assert_uint_eq(r->pong.generation, 4);
+	ck_assert_uint_eq(r->pong.vip_packets, UINT64_MAX);
+	ck_assert_uint_eq(r->pong.next_hops_version, 6);
+	ck_assert(r->pong.device);
+	ck_assert_str_eq(r->pong.device_name, "gw0");
+	ck_assert_str_eq(r->pong.device_error, "eth0 is down");
+	balancer_reply_free(r);
+}
+END_TEST
+
 START_TEST(requests_to_the_balancer)
 {
 	struct forwarding *state = forwarding_new();
@@ -546,6 +579,14 @@ START_TEST(requests_to_the_balancer)
 	ck_assert_int_eq(
 	    m->body_case, GUIDEWAY__BALANCER__REQUEST__BODY_STATUS);
 	ck_assert(m->status->read_back);
+	guideway__balancer__request__free_unpacked(m, NULL);
+	frame_done(buffer, len);
+
+	ck_assert_int_eq(balancer_wire_ping(buffer, 4), 0);
+	data = unframe(&len);
+	m = guideway__balancer__request__unpack(NULL, len, data);
+	ck_assert_int_eq(m->body_case, GUIDEWAY__BALANCER__REQUEST__BODY_PING);
+	ck_assert_uint_eq(m->id, 4);
 	guideway__balancer__request__free_unpacked(m, NULL);
 	frame_done(buffer, len);
 
@@ -629,6 +670,7 @@ make_suite(void)
 	tcase_add_loop_test(tc, bad, 0, ROWS(bad_rows));
 	tcase_add_test(tc, bomb);
 	tcase_add_test(tc, texts_are_cleaned);
+	tcase_add_test(tc, pong_is_read_whole);
 	tcase_add_test(tc, requests_to_the_balancer);
 	tcase_add_test(tc, requests_of_the_operator);
 	tcase_add_loop_test(

@@ -100,6 +100,23 @@ START_TEST(status)
 }
 END_TEST
 
+START_TEST(ping)
+{
+	Guideway__Balancer__Request m = GUIDEWAY__BALANCER__REQUEST__INIT;
+	Guideway__Balancer__PingRequest body =
+	    GUIDEWAY__BALANCER__PING_REQUEST__INIT;
+
+	m.id = 7;
+	m.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_PING;
+	m.ping = &body;
+	ck_assert_int_eq(
+	    wire_unpack_request(bytes, pack(&m), &request, &why), 0);
+	ck_assert_uint_eq(request.id, 7);
+	ck_assert_int_eq(request.kind, WIRE_PING);
+	wire_request_clear(&request);
+}
+END_TEST
+
 static const struct {
 	size_t source_len;
 	uint32_t protocol, source_port, destination_port;
@@ -146,7 +163,7 @@ static const struct {
     {"", 0}, /* a request without a body */
     {"\x08\x05", 2}, {"\xff\xff\xff\xff", 4},
     {"\x12\x05\x01", 3},     /* a body longer than the message */
-    {"\x2a\x00", 2},         /* a body of a kind that does not exist */
+    {"\x7a\x00", 2},         /* a body of a kind that does not exist */
     {"\x12\x00\x00\x00", 4}, /* field 0 */
 };
 
@@ -197,6 +214,12 @@ START_TEST(replies)
 	    .slot = 9,
 	    .interface = "eth0"};
 	struct balancer_status st = {.pid = 4, .version = "1"};
+	const struct balancer_pong pong = {.generation = 3,
+	    .vip_packets = UINT64_MAX,
+	    .next_hops_version = 9,
+	    .device = true,
+	    .device_name = "gw0",
+	    .device_error = ""};
 	struct evbuffer *out = evbuffer_new();
 	Guideway__Balancer__Reply *r;
 
@@ -205,6 +228,7 @@ START_TEST(replies)
 	ck_assert_int_eq(wire_put_refused(out, 2, "because"), 0);
 	ck_assert_int_eq(wire_put_trace(out, 3, &answer), 0);
 	ck_assert_int_eq(wire_put_status(out, 4, &st), 0);
+	ck_assert_int_eq(wire_put_pong(out, 5, &pong), 0);
 	r = take_reply(out);
 	ck_assert_uint_eq(r->id, 1);
 	ck_assert_uint_eq(r->installed->generation, 8);
@@ -224,6 +248,15 @@ START_TEST(replies)
 	ck_assert_uint_eq(r->id, 4);
 	ck_assert_uint_eq(r->status->pid, 4);
 	guideway__balancer__reply__free_unpacked(r, NULL);
+	r = take_reply(out);
+	ck_assert_uint_eq(r->id, 5);
+	ck_assert_uint_eq(r->pong->generation, 3);
+	ck_assert_uint_eq(r->pong->vip_packets, UINT64_MAX);
+	ck_assert_uint_eq(r->pong->next_hops_version, 9);
+	ck_assert(r->pong->device);
+	ck_assert_mem_eq(r->pong->device_name.data, "gw0", 3);
+	ck_assert_uint_eq(r->pong->device_error.len, 0);
+	guideway__balancer__reply__free_unpacked(r, NULL);
 	ck_assert_uint_eq(evbuffer_get_length(out), 0);
 	evbuffer_free(out);
 }
@@ -238,6 +271,7 @@ make_suite(void)
 	tcase_add_test(tc, install);
 	tcase_add_test(tc, bad_install_keeps_its_id);
 	tcase_add_loop_test(tc, status, 0, 2);
+	tcase_add_test(tc, ping);
 	tcase_add_loop_test(tc, trace, 0, ROWS(queries));
 	tcase_add_loop_test(tc, not_a_request, 0, ROWS(garbage));
 	tcase_add_test(tc, install_cut);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "balancer/announce.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "balancer/io/ports.h"
+#include "balancer/io/routedev.h"
+#include "common/log.h"
+
+/* What is not told of is seen this late: silence, and a name that is free. */
+#define CHECK_US 250000
+
+struct announce {
+	const struct ports *ports;
+	struct routedev *device; /* NULL: not to be had */
+	const char *name;        /* of the configuration's */
+	uint32_t agent_grace_s;
+	struct event *check;
+	bool installed, ending;
+	struct mono heard;
+	bool up;
+	struct errmsg why_not; /* empty while it is up */
+};
+
+bool
+announce_may(const struct announce_facts *f, struct errmsg *why)
+{
+	int64_t silent_us = f->now.us - f->heard.us;
+
+	if (!f->installed)
+		errmsg_set(why, "no agent has installed a state yet");
+	else if (silent_us > (int64_t)f->agent_grace_s * 1000000)
+		errmsg_set(why,
+		    "no agent has been heard of for %u s "
+		    "(announce.agent_grace)",
+		    f->agent_grace_s);
+	else if (f->ports_error != NULL)
+		errmsg_set(why, "%s", f->ports_error);
+	else
+		return true;
+	return false;
+}
+
+/* Said once for each new cause. */
+static void
+stay_down(struct announce *a, const char *why)
+{
+	if (a->up)
+		log_warnx("announce", "%s: taken away: %s", a->name, why);
+	else if (strcmp(a->why_not.text, why) != 0)
+		log_info("announce", "%s: not there: %s", a->name, why);
+	a->up = false;
+	errmsg_set(&a->why_not, "%s", why);
+}
+
+static void
+come_up(struct announce *a)
+{
+	struct errmsg why;
+
+	if (a->up && !routedev_is_up(a->device))
+		stay_down(a, "somebody else has deleted it");
+	if (routedev_up(a->device, &why) == -1) {
+		stay_down(a, why.text);
+		return;
+	}
+	if (!a->up)
+		log_info("announce", "%s: there", a->name);
+	a->up = true;
+	a->why_not.text[0] = '\0';
+}
+
+void
+announce_check(struct announce *a)
+{
+	struct errmsg ports_error, why;
+	struct announce_facts facts = {.installed = a->installed,
+	    .now = mono_now(),
+	    .heard = a->heard,
+	    .agent_grace_s = a->agent_grace_s};
+
+	if (a->device == NULL || a->ending)
+		return;
+	if (ports_fit(a->ports, &ports_error) == -1)
+		facts.ports_error = ports_error.text;
+	if (announce_may(&facts, &why)) {
+		come_up(a);
+		return;
+	}
+	routedev_down(a->device);
+	stay_down(a, why.text);
+}
+
+static void
+on_check(evutil_socket_t fd, short what, void *ctx)
+{
+	announce_check(ctx);
+}
+
+struct announce *
+announce_new(struct event_base *base, const struct conf_announce *conf,
+    const struct ports *ports, struct errmsg *why)
+{
+	const struct timeval every = {0, CHECK_US};
+	struct announce *a = calloc(1, sizeof(*a));
+
+	if (a == NULL) {
+		errmsg_sys(why, "announce");
+		return NULL;
+	}
+	a->ports = ports;
+	a->name = conf->device;
+	a->agent_grace_s = conf->agent_grace_s;
+	a->device = routedev_new(conf->device, &a->why_not);
+	if (a->device == NULL)
+		log_warnx("announce", "nothing can be announced: %s",
+		    a->why_not.text);
+	a->check = event_new(base, -1, EV_PERSIST, on_check, a);
+	if (a->check != NULL && event_add(a->check, &every) == 0)
+		return a;
+	errmsg_set(why, "announce: cannot add an event");
+	announce_free(a);
+	return NULL;
+}
+
+void
+announce_free(struct announce *a)
+{
+	if (a == NULL)
+		return;
+	if (a->check != NULL)
+		event_free(a->check);
+	routedev_free(a->device);
+	free(a);
+}
+
+void
+announce_heard(struct announce *a)
+{
+	a->heard = mono_now();
+}
+
+void
+announce_installed(struct announce *a)
+{
+	a->installed = true;
+	announce_check(a);
+}
+
+bool
+announce_withdraw(struct announce *a)
+{
+	bool was_up = a->up;
+
+	a->ending = true;
+	if (a->device != NULL)
+		routedev_down(a->device);
+	if (was_up)
+		stay_down(a, "the balancer is ending");
+	return was_up;
+}
+
+void
+announce_report(const struct announce *a, struct balancer_pong *pong)
+{
+	pong->device = a->up;
+	pong->device_name = a->name;
+	pong->device_error = a->why_not.text;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "balancer/io/routedev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/netlink.h"
+#include "common/rtnl.h"
+
+#define TUN_PATH "/dev/net/tun"
+
+struct routedev {
+	char name[IFNAMSIZ];
+	int fd; /* close-on-exec: a child that had it would keep the device */
+	uint32_t ifindex; /* 0: not made */
+	struct rtnl *rtnl;
+};
+
+struct routedev *
+routedev_new(const char *name, struct errmsg *why)
+{
+	struct routedev *d = calloc(1, sizeof(*d));
+
+	if (d == NULL) {
+		errmsg_sys(why, "%s", name);
+		return NULL;
+	}
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	if ((d->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC)) == -1)
+		errmsg_sys(why,
+		    "%s: " TUN_PATH
+		    " (is the module tun loaded, and may we open it?)",
+		    name);
+	else if ((d->rtnl = rtnl_new(NULL, 0, why)) != NULL)
+		return d;
+	routedev_free(d);
+	return NULL;
+}
+
+void
+routedev_free(struct routedev *d)
+{
+	if (d == NULL)
+		return;
+	rtnl_free(d->rtnl);
+	if (d->fd != -1)
+		close(d->fd);
+	free(d);
+}
+
+static void
+ignore(void *ctx, const struct nlmsghdr *nlh)
+{
+}
+
+static int
+ask(struct routedev *d, struct nlmsghdr *request)
+{
+	return rtnl_ask(d->rtnl, request, ignore, NULL);
+}
+
+/* Up, and silent: with an address of its own, the kernel would send router
+ * solicitations into it. */
+static int
+set_up(struct routedev *d)
+{
+	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
+
+	/* Without IPv6 on this machine there is nothing to keep silent. */
+	(void)ask(
+	    d, netlink_link_no_addresses(buf, rtnl_seq(d->rtnl), d->ifindex));
+	return ask(d, netlink_link_up(buf, rtnl_seq(d->rtnl), d->ifindex));
+}
+
+int
+routedev_up(struct routedev *d, struct errmsg *why)
+{
+	struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+
+	if (routedev_is_up(d))
+		return 0;
+	d->ifindex = 0;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", d->name);
+	/* After a RTM_DELLINK the descriptor is as good as new. */
+	if (ioctl(d->fd, TUNSETIFF, &ifr) == -1) {
+		if (errno == EBUSY || errno == EINVAL)
+			return errmsg_set(why,
+			    "%s is somebody else's: delete it, or name another "
+			    "with announce.device",
+			    d->name);
+		return errmsg_sys(why, "%s", d->name);
+	}
+	d->ifindex = if_nametoindex(d->name);
+	if (d->ifindex != 0 && set_up(d) == 0)
+		return 0;
+	errmsg_sys(why, "%s: cannot be set up", d->name);
+	routedev_down(d);
+	return -1;
+}
+
+void
+routedev_down(struct routedev *d)
+{
+	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
+	bool ours = routedev_is_up(d);
+	uint32_t ifindex = d->ifindex;
+
+	d->ifindex = 0;
+	if (!ours ||
+	    ask(d, netlink_del_link(buf, rtnl_seq(d->rtnl), ifindex)) == 0)
+		return;
+	/* It has to go in any case, and with the descriptor it does. */
+	log_warn("routedev", "%s: delete", d->name);
+	close(d->fd);
+	d->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+}
+
+bool
+routedev_is_up(const struct routedev *d)
+{
+	struct ifreq ifr;
+
+	/* A descriptor whose device was deleted has none. */
+	return d->ifindex != 0 && ioctl(d->fd, TUNGETIFF, &ifr) == 0;
+}

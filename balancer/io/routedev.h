@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The route device: a TUN device that the announced routes stand on. It lives
+ * as long as this process holds it: when the process dies, however it dies, the
+ * kernel deletes the device and every route on it, and BIRD withdraws them.
+ * Nothing of ours has to be alive for that.
+ *
+ * No packet is meant to leave through it, and none that does is read. */
+#ifndef BALANCER_IO_ROUTEDEV_H
+#define BALANCER_IO_ROUTEDEV_H
+
+#include <stdbool.h>
+
+#include "common/errmsg.h"
+
+struct routedev;
+
+/* Opens what making a device takes (/dev/net/tun, which may be root's alone, so
+ * before privileges are dropped), but makes none yet. NULL with `why`. */
+struct routedev *routedev_new(const char *name, struct errmsg *why);
+/* And the device is gone. */
+void routedev_free(struct routedev *);
+
+/* Makes the device, or takes it away; nothing to do is no failure. Both need
+ * CAP_NET_ADMIN. 0, or -1 with `why`: it is not there. */
+int routedev_up(struct routedev *, struct errmsg *why);
+void routedev_down(struct routedev *);
+/* What we made may have been deleted by somebody else. */
+bool routedev_is_up(const struct routedev *);
+
+#endif
