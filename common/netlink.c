@@ -117,6 +117,7 @@ get_multipath(struct netlink_route *out, const struct nlattr *multipath)
 	    nh->rtnh_len > left)
 		return;
 	out->oif = (uint32_t)nh->rtnh_ifindex;
+	out->multipath = nh->rtnh_len < left;
 	attr = (const struct nlattr *)(const void *)(nh + 1);
 	left = nh->rtnh_len - sizeof(*nh);
 	while (left <= INT32_MAX && mnl_attr_ok(attr, (int)left)) {
@@ -137,14 +138,24 @@ netlink_parse_route(const struct nlmsghdr *nlh, struct netlink_route *out)
 	const struct nlattr *a[RTA_MAX + 1] = {NULL};
 	const struct rtmsg *rtm;
 
-	if (nlh->nlmsg_type != RTM_NEWROUTE)
+	if (nlh->nlmsg_type != RTM_NEWROUTE && nlh->nlmsg_type != RTM_DELROUTE)
 		return -1;
 	if ((rtm = open_message(nlh, sizeof(*rtm), a, RTA_MAX)) == NULL)
 		return -1;
 	if (rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6)
 		return -1;
 	memset(out, 0, sizeof(*out));
+	out->deleted = nlh->nlmsg_type == RTM_DELROUTE;
+	out->family = rtm->rtm_family;
 	out->type = rtm->rtm_type;
+	out->protocol = rtm->rtm_protocol;
+	out->tos = rtm->rtm_tos;
+	out->dst_len = rtm->rtm_dst_len;
+	out->table = rtm->rtm_table;
+	if (a[RTA_TABLE] != NULL) /* rtm_table has no room above 255 */
+		out->table = get_u32(a[RTA_TABLE]);
+	out->metric = get_u32(a[RTA_PRIORITY]);
+	(void)get_addr(&out->dst, a[RTA_DST]);
 	get_multipath(out, a[RTA_MULTIPATH]);
 	if (a[RTA_OIF] != NULL)
 		out->oif = get_u32(a[RTA_OIF]);
@@ -301,6 +312,17 @@ netlink_dump_links(void *buf, uint32_t seq)
 	return nlh;
 }
 
+struct nlmsghdr *
+netlink_get_link(void *buf, uint32_t seq, const char *name)
+{
+	struct nlmsghdr *nlh = start(buf, RTM_GETLINK, 0, seq);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+
+	ifi->ifi_family = AF_UNSPEC;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	return nlh;
+}
+
 /* A link by its index; flags are changed only where `change` says so. */
 static struct nlmsghdr *
 start_link(void *buf, uint16_t type, uint32_t seq, uint32_t ifindex)
@@ -340,4 +362,72 @@ struct nlmsghdr *
 netlink_del_link(void *buf, uint32_t seq, uint32_t ifindex)
 {
 	return start_link(buf, RTM_DELLINK, seq, ifindex);
+}
+
+static struct rtmsg *
+put_rtmsg(struct nlmsghdr *nlh, uint8_t family, uint32_t table)
+{
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+
+	rtm->rtm_family = family;
+	mnl_attr_put_u32(nlh, RTA_TABLE, table);
+	return rtm;
+}
+
+struct nlmsghdr *
+netlink_dump_routes(void *buf, uint32_t seq, uint8_t family, uint32_t table)
+{
+	struct nlmsghdr *nlh = start(buf, RTM_GETROUTE, NLM_F_DUMP, seq);
+
+	put_rtmsg(nlh, family, table);
+	return nlh;
+}
+
+static struct nlmsghdr *
+write_route(
+    void *buf, uint32_t seq, uint16_t flags, const struct netlink_route *route)
+{
+	struct nlmsghdr *nlh = start(buf, RTM_NEWROUTE, flags, seq);
+	struct rtmsg *rtm = put_rtmsg(nlh, route->family, route->table);
+
+	rtm->rtm_dst_len = route->dst_len;
+	rtm->rtm_protocol = route->protocol;
+	rtm->rtm_type = RTN_UNICAST;
+	if (route->family == AF_INET) /* IPv6 has no scope */
+		rtm->rtm_scope = RT_SCOPE_LINK;
+	put_addr(nlh, RTA_DST, &route->dst);
+	mnl_attr_put_u32(nlh, RTA_OIF, route->oif);
+	return nlh;
+}
+
+struct nlmsghdr *
+netlink_add_route(void *buf, uint32_t seq, const struct netlink_route *route)
+{
+	return write_route(buf, seq, NLM_F_CREATE | NLM_F_EXCL, route);
+}
+
+struct nlmsghdr *
+netlink_replace_route(
+    void *buf, uint32_t seq, const struct netlink_route *route)
+{
+	return write_route(buf, seq, NLM_F_REPLACE, route);
+}
+
+struct nlmsghdr *
+netlink_del_route(void *buf, uint32_t seq, const struct netlink_route *route)
+{
+	struct nlmsghdr *nlh = start(buf, RTM_DELROUTE, 0, seq);
+	struct rtmsg *rtm = put_rtmsg(nlh, route->family, route->table);
+
+	rtm->rtm_dst_len = route->dst_len;
+	rtm->rtm_tos = route->tos;
+	rtm->rtm_protocol = route->protocol;
+	rtm->rtm_scope = RT_SCOPE_NOWHERE; /* any */
+	if (!addr_is_none(&route->dst))
+		put_addr(nlh, RTA_DST, &route->dst);
+	if (route->metric != 0)
+		mnl_attr_put_u32(nlh, RTA_PRIORITY, route->metric);
+	if (route->oif != 0 && !route->multipath)
+		mnl_attr_put_u32(nlh, RTA_OIF, route->oif);
+	return nlh;
 }

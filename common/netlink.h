@@ -17,12 +17,23 @@ struct nlmsghdr;
 #define NETLINK_REQUEST_MAX 128 /* bytes of any request built here */
 
 struct netlink_route {
-	uint8_t type; /* RTN_UNICAST, RTN_LOCAL, ... */
-	uint32_t oif;
+	bool deleted;
+	uint8_t family;   /* AF_INET, AF_INET6 */
+	uint8_t type;     /* RTN_UNICAST, RTN_LOCAL, ... */
+	uint8_t protocol; /* RTPROT_*, or a number of one's own: who made it */
+	uint8_t tos;
+	uint8_t dst_len;     /* prefix length */
+	bool multipath;      /* has next hops besides the one told of here */
+	uint32_t table;      /* RT_TABLE_MAIN, ... */
+	uint32_t metric;     /* 0: IPv4 only, where it is the default */
+	uint32_t oif;        /* 0: none */
 	uint32_t mtu;        /* of the route or learnt for its path; 0: none */
+	struct addr dst;     /* none: the default route */
 	struct addr gateway; /* none: on the link */
 	struct addr source;  /* preferred; none: not said */
 };
+
+#define NETLINK_METRIC6 1024 /* the default of IPv6: IP6_RT_PRIO_USER */
 
 struct netlink_neigh {
 	uint32_t ifindex;
@@ -43,9 +54,9 @@ struct netlink_link {
 	uint8_t mac[NETLINK_MAC_LEN];
 };
 
-/* From RTM_NEWROUTE; RTM_NEWNEIGH, RTM_DELNEIGH; RTM_NEWLINK, RTM_DELLINK. 0,
- * or -1 for another message, one that is cut, or one that tells us nothing
- * (neighbours that are no IP address, other families). */
+/* From RTM_NEW... and RTM_DEL..., where `deleted` (of a neighbour: state) tells
+ * which. 0, or -1 for another message, one that is cut, or one that tells us
+ * nothing (neighbours that are no IP address, other families). */
 int netlink_parse_route(const struct nlmsghdr *, struct netlink_route *);
 int netlink_parse_neigh(const struct nlmsghdr *, struct netlink_neigh *);
 int netlink_parse_link(const struct nlmsghdr *, struct netlink_link *);
@@ -59,7 +70,10 @@ bool netlink_neigh_needs_probe(const struct netlink_neigh *);
 
 /* Requests; buf has NETLINK_REQUEST_MAX bytes, aligned as a nlmsghdr. Which
  * route would a packet to addr take? What is known of a neighbour? Please
- * resolve it (RTM_NEWNEIGH with NTF_USE; needs CAP_NET_ADMIN). All links. */
+ * resolve it (RTM_NEWNEIGH with NTF_USE; needs CAP_NET_ADMIN). All links; one
+ * by its name, or by another name it has. All routes of a family in a table,
+ * with ENOENT when there never was such a table; a kernel before 4.20 answers
+ * with all tables. */
 struct nlmsghdr *netlink_get_route(
     void *buf, uint32_t seq, const struct addr *);
 struct nlmsghdr *netlink_get_neigh(
@@ -67,6 +81,24 @@ struct nlmsghdr *netlink_get_neigh(
 struct nlmsghdr *netlink_use_neigh(
     void *buf, uint32_t seq, uint32_t ifindex, const struct addr *);
 struct nlmsghdr *netlink_dump_links(void *buf, uint32_t seq);
+struct nlmsghdr *netlink_get_link(void *buf, uint32_t seq, const char *name);
+struct nlmsghdr *netlink_dump_routes(
+    void *buf, uint32_t seq, uint8_t family, uint32_t table);
+
+/* Changes of routes, for rtnl_change; they need CAP_NET_ADMIN. The route is the
+ * given family, dst, dst_len, table and protocol, by oif without a gateway,
+ * with the default metric; nothing else is looked at. EEXIST: there is a route
+ * to dst with this metric. Replacing puts it in that one's place, at no moment
+ * without a route; ENOENT: there is none. */
+struct nlmsghdr *netlink_add_route(
+    void *buf, uint32_t seq, const struct netlink_route *);
+struct nlmsghdr *netlink_replace_route(
+    void *buf, uint32_t seq, const struct netlink_route *);
+
+/* By family, dst, dst_len, table, protocol, tos, and by metric and oif (of a
+ * single next hop) where they are not 0. ESRCH: there is none. */
+struct nlmsghdr *netlink_del_route(
+    void *buf, uint32_t seq, const struct netlink_route *);
 
 /* Changes of a link; they need CAP_NET_ADMIN. Set it up; let the kernel give it
  * no IPv6 address by itself; delete it. */

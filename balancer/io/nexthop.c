@@ -209,7 +209,10 @@ join_neigh(struct nexthop *nh, struct hop *hop, const struct addr *addr)
 static void
 take_route(void *ctx, const struct nlmsghdr *nlh)
 {
-	(void)netlink_parse_route(nlh, ctx);
+	struct netlink_route route;
+
+	if (netlink_parse_route(nlh, &route) == 0 && !route.deleted)
+		*(struct netlink_route *)ctx = route;
 }
 
 static int

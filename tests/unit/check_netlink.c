@@ -79,8 +79,12 @@ expect_addr(const struct addr *got, const char *text)
 static void
 build_route(void)
 {
-	struct rtmsg rtm = {
-	    .rtm_family = AF_INET, .rtm_type = RTN_UNICAST, .rtm_dst_len = 32};
+	struct rtmsg rtm = {.rtm_family = AF_INET,
+	    .rtm_type = RTN_UNICAST,
+	    .rtm_dst_len = 32,
+	    .rtm_tos = 4,
+	    .rtm_table = RT_TABLE_COMPAT,
+	    .rtm_protocol = 201};
 	struct {
 		struct rtattr a;
 		uint32_t v;
@@ -92,6 +96,8 @@ build_route(void)
 	begin(RTM_NEWROUTE, &rtm, sizeof(rtm));
 	attribute_addr(RTA_DST, "10.1.0.1");
 	attribute_u32(RTA_OIF, 7);
+	attribute_u32(RTA_TABLE, 1177);
+	attribute_u32(RTA_PRIORITY, 20);
 	attribute_addr(RTA_PREFSRC, "10.0.0.5");
 	attribute_addr(RTA_GATEWAY, "10.0.0.1");
 	attribute(RTA_METRICS, metrics, sizeof(metrics));
@@ -103,14 +109,85 @@ START_TEST(route)
 
 	build_route();
 	ck_assert_int_eq(netlink_parse_route(nlh, &r), 0);
+	ck_assert(!r.deleted);
+	ck_assert(!r.multipath);
+	ck_assert_uint_eq(r.family, AF_INET);
 	ck_assert_uint_eq(r.type, RTN_UNICAST);
+	ck_assert_uint_eq(r.protocol, 201);
+	ck_assert_uint_eq(r.tos, 4);
+	expect_addr(&r.dst, "10.1.0.1");
+	ck_assert_uint_eq(r.dst_len, 32);
+	ck_assert_uint_eq(r.table, 1177);
+	ck_assert_uint_eq(r.metric, 20);
 	ck_assert_uint_eq(r.oif, 7);
 	ck_assert_uint_eq(r.mtu, 1400);
 	expect_addr(&r.gateway, "10.0.0.1");
 	expect_addr(&r.source, "10.0.0.5");
 	EACH_CUT(netlink_parse_route, r);
 	nlh->nlmsg_type = RTM_DELROUTE;
+	ck_assert_int_eq(netlink_parse_route(nlh, &r), 0);
+	ck_assert(r.deleted);
+	expect_addr(&r.dst, "10.1.0.1");
+	EACH_CUT(netlink_parse_route, r);
+}
+END_TEST
+
+static const struct {
+	uint16_t message;
+	uint8_t family;
+} not_routes[] = {
+    {RTM_GETROUTE, AF_INET},
+    {RTM_NEWNEIGH, AF_INET},
+    {RTM_NEWROUTE, AF_UNSPEC},
+    {RTM_DELROUTE, AF_MPLS},
+    {RTM_NEWROUTE, RTNL_FAMILY_IPMR},
+};
+
+START_TEST(route_not_for_us)
+{
+	struct rtmsg rtm = {.rtm_family = not_routes[_i].family};
+	struct netlink_route r;
+
+	begin(not_routes[_i].message, &rtm, sizeof(rtm));
 	ck_assert_int_eq(netlink_parse_route(nlh, &r), -1);
+}
+END_TEST
+
+/* As a kernel says it that leaves the attribute out, and the default route. */
+START_TEST(route_default)
+{
+	struct rtmsg rtm = {
+	    .rtm_family = AF_INET6, .rtm_type = RTN_UNICAST, .rtm_table = 177};
+	struct netlink_route r;
+
+	begin(RTM_NEWROUTE, &rtm, sizeof(rtm));
+	ck_assert_int_eq(netlink_parse_route(nlh, &r), 0);
+	ck_assert_uint_eq(r.family, AF_INET6);
+	ck_assert_uint_eq(r.table, 177);
+	ck_assert(addr_is_none(&r.dst));
+	ck_assert_uint_eq(r.dst_len, 0);
+	ck_assert_uint_eq(r.metric, 0);
+	ck_assert_uint_eq(r.oif, 0);
+}
+END_TEST
+
+/* Attributes of a wrong length say nothing. */
+START_TEST(route_odd_lengths)
+{
+	struct rtmsg rtm = {
+	    .rtm_family = AF_INET, .rtm_table = 177, .rtm_dst_len = 32};
+	struct netlink_route r;
+
+	begin(RTM_NEWROUTE, &rtm, sizeof(rtm));
+	attribute(RTA_DST, "abc", 3);
+	attribute(RTA_TABLE, "abc", 3);
+	attribute(RTA_PRIORITY, "", 0);
+	attribute(RTA_OIF, "a", 1);
+	ck_assert_int_eq(netlink_parse_route(nlh, &r), 0);
+	ck_assert(addr_is_none(&r.dst));
+	ck_assert_uint_eq(r.table, 0);
+	ck_assert_uint_eq(r.metric, 0);
+	ck_assert_uint_eq(r.oif, 0);
 }
 END_TEST
 
@@ -162,6 +239,7 @@ START_TEST(route_multipath)
 	attribute(RTA_MULTIPATH, hops, sizeof(hops));
 	ck_assert_int_eq(netlink_parse_route(nlh, &r), 0);
 	ck_assert_uint_eq(r.oif, 11);
+	ck_assert(r.multipath);
 	expect_addr(&r.gateway, "10.0.0.1");
 	EACH_CUT(netlink_parse_route, r);
 	/* A length that reaches past the attribute. */
@@ -331,6 +409,146 @@ START_TEST(requests)
 	ck_assert_uint_eq(ndm->ndm_state, 0);
 	got = netlink_dump_links(buf, 12);
 	ck_assert_uint_eq(got->nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP);
+	got = netlink_get_link(buf, 13, "gw0");
+	ck_assert_uint_eq(got->nlmsg_type, RTM_GETLINK);
+	ck_assert_uint_eq(got->nlmsg_flags, NLM_F_REQUEST);
+	ck_assert_uint_eq(got->nlmsg_len,
+	    NLMSG_LENGTH(sizeof(struct ifinfomsg)) + RTA_LENGTH(4));
+	got = netlink_get_link(buf, 13, "fifteen-letters");
+	ck_assert_uint_le(got->nlmsg_len, NETLINK_REQUEST_MAX);
+}
+END_TEST
+
+/* The bytes of the attribute; NULL: it is not there. */
+static const void *
+find_attribute(const struct nlmsghdr *got, unsigned short type)
+{
+	const struct rtattr *a = RTM_RTA(NLMSG_DATA(got));
+	size_t left = got->nlmsg_len - NLMSG_LENGTH(sizeof(struct rtmsg));
+
+	for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+		if (a->rta_type == type)
+			return RTA_DATA(a);
+	}
+	return NULL;
+}
+
+static void
+expect_u32(const struct nlmsghdr *got, unsigned short type, uint32_t want)
+{
+	const void *data = find_attribute(got, type);
+	uint32_t v;
+
+	ck_assert_ptr_nonnull(data);
+	memcpy(&v, data, sizeof(v));
+	ck_assert_uint_eq(v, want);
+}
+
+static const struct {
+	const char *dst;
+	uint8_t family, dst_len;
+	uint32_t metric;
+} changes[] = {
+    {"203.0.113.1", AF_INET, 32, 0},
+    {"2001:db8:100::1", AF_INET6, 128, NETLINK_METRIC6},
+};
+
+/* What is written is what a dump would say of it. */
+START_TEST(route_changes)
+{
+	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
+	struct netlink_route r = {.family = changes[_i].family,
+	    .dst_len = changes[_i].dst_len,
+	    .protocol = 202,
+	    .table = 1177,
+	    .metric = changes[_i].metric,
+	    .oif = 7};
+	struct netlink_route back;
+	const struct rtmsg *rtm = NLMSG_DATA((struct nlmsghdr *)(void *)buf);
+	struct nlmsghdr *got;
+
+	addr_parse(&r.dst, changes[_i].dst);
+	got = netlink_add_route(buf, 9, &r);
+	ck_assert_uint_le(got->nlmsg_len, NETLINK_REQUEST_MAX);
+	ck_assert_uint_eq(got->nlmsg_type, RTM_NEWROUTE);
+	ck_assert_uint_eq(
+	    got->nlmsg_flags, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL);
+	ck_assert_uint_eq(got->nlmsg_seq, 9);
+	ck_assert_uint_eq(rtm->rtm_scope,
+	    r.family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE);
+	ck_assert_int_eq(netlink_parse_route(got, &back), 0);
+	ck_assert_uint_eq(back.family, changes[_i].family);
+	ck_assert_uint_eq(back.type, RTN_UNICAST);
+	ck_assert_uint_eq(back.protocol, 202);
+	ck_assert_uint_eq(back.dst_len, changes[_i].dst_len);
+	ck_assert_uint_eq(back.table, 1177);
+	ck_assert_uint_eq(back.oif, 7);
+	expect_addr(&back.dst, changes[_i].dst);
+	ck_assert(addr_is_none(&back.gateway));
+	/* The default, which both families have when nothing is said. */
+	ck_assert_ptr_null(find_attribute(got, RTA_PRIORITY));
+
+	got = netlink_replace_route(buf, 10, &r);
+	ck_assert_uint_eq(got->nlmsg_type, RTM_NEWROUTE);
+	ck_assert_uint_eq(got->nlmsg_flags, NLM_F_REQUEST | NLM_F_REPLACE);
+	ck_assert_int_eq(netlink_parse_route(got, &back), 0);
+	ck_assert_uint_eq(back.protocol, 202);
+}
+END_TEST
+
+START_TEST(route_removals)
+{
+	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
+	struct netlink_route r = {.family = AF_INET,
+	    .dst_len = 32,
+	    .protocol = 201,
+	    .tos = 4,
+	    .table = 177,
+	    .metric = 20,
+	    .oif = 7};
+	const struct rtmsg *rtm = NLMSG_DATA((struct nlmsghdr *)(void *)buf);
+	struct nlmsghdr *got;
+
+	addr_parse(&r.dst, "203.0.113.1");
+	got = netlink_del_route(buf, 11, &r);
+	ck_assert_uint_le(got->nlmsg_len, NETLINK_REQUEST_MAX);
+	ck_assert_uint_eq(got->nlmsg_type, RTM_DELROUTE);
+	ck_assert_uint_eq(got->nlmsg_flags, NLM_F_REQUEST);
+	ck_assert_uint_eq(rtm->rtm_type, RTN_UNSPEC);
+	ck_assert_uint_eq(rtm->rtm_scope, RT_SCOPE_NOWHERE);
+	ck_assert_uint_eq(rtm->rtm_tos, 4);
+	ck_assert_uint_eq(rtm->rtm_protocol, 201);
+	ck_assert_uint_eq(rtm->rtm_dst_len, 32);
+	ck_assert_mem_eq(find_attribute(got, RTA_DST), "\313\0\161\1", 4);
+	expect_u32(got, RTA_TABLE, 177);
+	expect_u32(got, RTA_PRIORITY, 20);
+	expect_u32(got, RTA_OIF, 7);
+	/* The least there is to say: any default route of ours. */
+	r = (struct netlink_route){
+	    .family = AF_INET6, .protocol = 201, .table = 177};
+	got = netlink_del_route(buf, 12, &r);
+	ck_assert_ptr_null(find_attribute(got, RTA_DST));
+	ck_assert_ptr_null(find_attribute(got, RTA_PRIORITY));
+	ck_assert_ptr_null(find_attribute(got, RTA_OIF));
+	r.oif = 7;
+	r.multipath = true;
+	got = netlink_del_route(buf, 12, &r);
+	ck_assert_ptr_null(find_attribute(got, RTA_OIF));
+}
+END_TEST
+
+START_TEST(route_dump)
+{
+	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
+	/* All else must be 0, or a kernel that looks at it refuses it. */
+	static const struct rtmsg want = {.rtm_family = AF_INET6};
+	struct nlmsghdr *got = netlink_dump_routes(buf, 13, AF_INET6, 1177);
+
+	ck_assert_uint_eq(got->nlmsg_type, RTM_GETROUTE);
+	ck_assert_uint_eq(got->nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP);
+	ck_assert_uint_eq(got->nlmsg_seq, 13);
+	ck_assert_mem_eq(NLMSG_DATA(got), &want, sizeof(want));
+	expect_u32(got, RTA_TABLE, 1177);
 }
 END_TEST
 
@@ -341,6 +559,9 @@ make_suite(void)
 	TCase *tc = tcase_create("netlink");
 
 	tcase_add_test(tc, route);
+	tcase_add_loop_test(tc, route_not_for_us, 0, ROWS(not_routes));
+	tcase_add_test(tc, route_default);
+	tcase_add_test(tc, route_odd_lengths);
 	tcase_add_test(tc, route_on_link);
 	tcase_add_test(tc, route_via);
 	tcase_add_test(tc, route_multipath);
@@ -349,6 +570,9 @@ make_suite(void)
 	tcase_add_loop_test(tc, link, 0, ROWS(links));
 	tcase_add_test(tc, link_not_for_us);
 	tcase_add_test(tc, requests);
+	tcase_add_loop_test(tc, route_changes, 0, ROWS(changes));
+	tcase_add_test(tc, route_removals);
+	tcase_add_test(tc, route_dump);
 	suite_add_tcase(s, tc);
 	return s;
 }
