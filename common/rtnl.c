@@ -5,8 +5,11 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/filter.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -46,6 +49,19 @@ open_socket(struct errmsg *why)
 	return s;
 }
 
+/* A kernel that knows these (4.20, 4.3) looks at all of a dump's request, so
+ * that it filters by table, and does not send what it refuses back whole. With
+ * another there is only more to read. */
+static void
+set_options(struct mnl_socket *s)
+{
+	static const int options[] = {NETLINK_GET_STRICT_CHK, NETLINK_CAP_ACK};
+	int on = 1;
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)mnl_socket_setsockopt(s, options[i], &on, sizeof(on));
+}
+
 static int
 subscribe(struct mnl_socket *s, const int *groups, size_t n, struct errmsg *why)
 {
@@ -75,6 +91,7 @@ rtnl_new(const int *groups, size_t n, struct errmsg *why)
 	}
 	if ((r->ask = open_socket(why)) == NULL)
 		goto fail;
+	set_options(r->ask);
 	if (n > 0 &&
 	    ((r->events = open_socket(why)) == NULL ||
 		subscribe(r->events, groups, n, why) == -1))
@@ -95,6 +112,31 @@ rtnl_free(struct rtnl *r)
 	if (r->events != NULL)
 		mnl_socket_close(r->events);
 	free(r);
+}
+
+int
+rtnl_only_table(struct rtnl *r, uint32_t table, struct errmsg *why)
+{
+	/* Each notice comes alone. The filter loads in network order what is
+	 * there in the host's. */
+	struct sock_filter code[] = {
+	    BPF_STMT(BPF_LD | BPF_H | BPF_ABS,
+		offsetof(struct nlmsghdr, nlmsg_type)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 1, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 0, 2),
+	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
+		NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_table)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+		table < 256 ? table : RT_TABLE_COMPAT, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	    BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	if (setsockopt(mnl_socket_get_fd(r->events), SOL_SOCKET,
+		SO_ATTACH_FILTER, &program, sizeof(program)) == -1)
+		return errmsg_sys(why, "netlink: filter");
+	return 0;
 }
 
 uint32_t
@@ -170,6 +212,81 @@ rtnl_ask(struct rtnl *r, const struct nlmsghdr *request, rtnl_message each,
 		return -1;
 	}
 	return end == 1 ? 0 : -1;
+}
+
+struct changes {
+	const struct nlmsghdr *next; /* the first whose answer may come */
+	size_t position;             /* of that one */
+	const struct nlmsghdr *last;
+	rtnl_refused refused;
+	void *ctx;
+};
+
+/* On to the change that this is an answer to: answers come in the order of the
+ * changes. false: it is none of them. */
+static bool
+find_change(struct changes *c, uint32_t seq)
+{
+	const struct nlmsghdr *nlh = c->next;
+	size_t position = c->position;
+	int left = INT32_MAX;
+
+	while (nlh->nlmsg_seq != seq) {
+		if (nlh == c->last)
+			return false;
+		nlh = mnl_nlmsg_next(nlh, &left);
+		position++;
+	}
+	c->next = nlh;
+	c->position = position;
+	return true;
+}
+
+/* One read of the answers: true when that to the last change was there. */
+static bool
+take_refusals(struct rtnl *r, size_t len, struct changes *c)
+{
+	const struct nlmsghdr *nlh = (const void *)r->answer;
+	const struct nlmsgerr *err;
+	int left = (int)len;
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if (nlh->nlmsg_type != NLMSG_ERROR ||
+		    mnl_nlmsg_get_payload_len(nlh) < sizeof(*err) ||
+		    !find_change(c, nlh->nlmsg_seq))
+			continue;
+		err = mnl_nlmsg_get_payload(nlh);
+		if (err->error != 0)
+			c->refused(c->ctx, c->position, -err->error);
+		if (c->next == c->last)
+			return true;
+	}
+	return false;
+}
+
+int
+rtnl_change(
+    struct rtnl *r, void *changes, size_t len, rtnl_refused refused, void *ctx)
+{
+	struct changes c = {.next = changes, .refused = refused, .ctx = ctx};
+	struct nlmsghdr *nlh = changes, *last = NULL;
+	int left = (int)len;
+	ssize_t n;
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		last = nlh;
+	if (last == NULL)
+		return 0;
+	last->nlmsg_flags |= NLM_F_ACK;
+	c.last = last;
+	if (mnl_socket_sendto(r->ask, changes, len) == -1)
+		return -1;
+	do {
+		n = mnl_socket_recvfrom(r->ask, r->answer, sizeof(r->answer));
+		if (n == -1)
+			return -1;
+	} while (!take_refusals(r, (size_t)n, &c));
+	return 0;
 }
 
 int
