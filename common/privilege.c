@@ -118,6 +118,11 @@ privilege_drop(const char *user, unsigned set, struct errmsg *why)
 		return -1;
 	if (keep_capabilities(set, why) == -1)
 		return -1;
+	/* They are for us, not for the programs that we start. EINVAL: a kernel
+	 * before 4.3, where there is no such way to inherit them. */
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 &&
+	    errno != EINVAL)
+		return errmsg_sys(why, "ambient capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return errmsg_sys(why, "no new privileges");
 	return 0;

@@ -19,8 +19,8 @@ enum {
 int privilege_check(unsigned set, struct errmsg *why);
 
 /* Becomes `user` (NULL, or not root: stays who it is), keeps those capabilities
- * of the set that it has and no other, and can never gain any again. 0, or -1
- * with `why`. */
+ * of the set that it has and no other, and can never gain any again; programs
+ * that it starts get none. 0, or -1 with `why`. */
 int privilege_drop(const char *user, unsigned set, struct errmsg *why);
 
 #endif
