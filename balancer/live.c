@@ -425,6 +425,7 @@ start(struct live *live, const struct conf *conf, struct errmsg *why)
 	/* Before anything that a living balancer would notice. */
 	if (listen_on(live, conf->run_dir, why) == -1)
 		return -1;
+	unix_give(live->socket_path, conf->user);
 	if (forwards)
 		return start_interfaces(live, conf, why);
 	log_warnx("main",

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -134,6 +135,19 @@ hand_to_group(const char *path)
 	if (group != NULL && chown(path, (uid_t)-1, group->gr_gid) == -1)
 		log_debug("socket", "%s: group %s: %s", path, UNIX_SOCKET_GROUP,
 		    strerror(errno));
+}
+
+void
+unix_give(const char *path, const char *user)
+{
+	const struct passwd *pw;
+
+	if (user == NULL || geteuid() != 0)
+		return;
+	/* That there is no such user is said when it is to be become. */
+	if ((pw = getpwnam(user)) != NULL &&
+	    chown(path, pw->pw_uid, (gid_t)-1) == -1)
+		log_warn("socket", "%s: user %s", path, user);
 }
 
 int

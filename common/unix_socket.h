@@ -16,6 +16,11 @@
  * should unlink the path. */
 int unix_listen(const char *path, struct errmsg *why);
 
+/* Gives the socket at `path` to the user that root is about to become, so that
+ * the user's other programs may talk to us, as they may when that user starts
+ * us. NULL, or not root: it stays as it is. */
+void unix_give(const char *path, const char *user);
+
 /* Connects; a Unix socket does so at once or not at all. Returns the descriptor
  * (non-blocking, close-on-exec), or -1 with errno and `why`. */
 int unix_connect(const char *path, struct errmsg *why);

@@ -394,7 +394,9 @@ has_let_go() {
 	    "$(id -u nobody) $(id -u nobody) $(id -u nobody)" || return 1
 	equal "$(awk '/^CapEff/ { print $2 }' "$proc")" 0000000000003000 || return 1
 	equal "$(awk '/^CapPrm/ { print $2 }' "$proc")" 0000000000003000 || return 1
-	equal "$(awk '/^NoNewPrivs/ { print $2 }' "$proc")" 1
+	equal "$(awk '/^NoNewPrivs/ { print $2 }' "$proc")" 1 || return 1
+	# An agent that became the same user gets in.
+	equal "$(stat -c '%U %a' "$socket")" "nobody 660"
 }
 
 needs_capabilities() {
