@@ -17,6 +17,7 @@
 #include "agent/ctl/ctl.h"
 #include "common/log.h"
 #include "common/notify.h"
+#include "common/privilege.h"
 
 #define EXIT_USAGE 2
 
@@ -308,6 +309,14 @@ open_sockets(struct agent *a, const char *run_dir, struct errmsg *why)
 	return a->ctl != NULL ? 0 : -1;
 }
 
+/* Routes are changed with CAP_NET_ADMIN; nothing else needs a privilege.
+ * Without it all else goes on, and why nothing is announced is said there. */
+static int
+let_go(const struct conf *conf, struct errmsg *why)
+{
+	return privilege_drop(conf->user, PRIVILEGE_NET_ADMIN, why);
+}
+
 static int
 open_core(struct agent *a, struct errmsg *why)
 {
@@ -352,7 +361,8 @@ agent_run(const struct options *opt)
 
 	if (conf == NULL || open_events(&a, &why) == -1 ||
 	    open_core(&a, &why) == -1 ||
-	    open_sockets(&a, conf->run_dir, &why) == -1) {
+	    open_sockets(&a, conf->run_dir, &why) == -1 ||
+	    let_go(conf, &why) == -1) {
 		log_warnx("agent", "%s", why.text);
 		conf_free(conf);
 		goto out;

@@ -85,7 +85,7 @@ struct conf {
 	char *node_name;
 	char *run_dir; /* sockets: RUN_DIR/balancer.sock, RUN_DIR/agent.sock */
 	char *state_dir; /* what survives restarts */
-	char *user;      /* whom the balancer becomes; NULL: stays who it is */
+	char *user;      /* whom the daemons become; NULL: stay who they are */
 	struct arena *arena; /* holds all that the pointers here point at */
 	uint8_t seed[FORWARDING_SEED_LEN];
 	struct forwarding_source source4, source6;

@@ -242,7 +242,9 @@ ctl_free(struct ctl *ctl)
 		client_free(c);
 	if (ctl->listener != NULL)
 		evconnlistener_free(ctl->listener);
-	unlink(ctl->path);
+	/* May be denied to the user we have become: then the next start
+	 * replaces it. */
+	(void)unlink(ctl->path);
 	free(ctl->path);
 	free(ctl);
 }

@@ -55,7 +55,7 @@ if [ -w /dev/full ]; then
 fi
 sed 's/weight: 3/weight: 70000/' "$conf" >"$work/bad.yaml"
 expect 1 "$agent" --config "$work/bad.yaml" --check
-says err "bad.yaml:15:17: "
+says err "bad.yaml:16:17: "
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "more than one line"
 expect 1 "$agent" --config "$work/bad.yaml"
 expect 1 "$agent" --config "$work/none.yaml" --check
@@ -115,7 +115,7 @@ cp "$work/bad.yaml" "$conf"
 kill -HUP "$agent_pid"
 until_true sh -c "'$build/agent/guideway' status | grep -q 'last reload'"
 expect 0 guideway status
-says out ":15:17: "
+says out ":16:17: "
 says out "1/2"
 [ "$(digests)" = "$digest" ] || fail "a bad file has changed something"
 write_conf

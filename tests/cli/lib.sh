@@ -76,6 +76,7 @@ write_conf() {
 node:
   name: lb1
   run_dir: $work/run
+  user: $(id -un)
 cluster:
   seed: 000102030405060708090a0b0c0d0e0f
 services:
