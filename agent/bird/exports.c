@@ -93,10 +93,10 @@ static int
 compare(const void *a, const void *b)
 {
 	const struct exports_entry *x = a, *y = b;
-	int order = addr_cmp(&x->addr, &y->addr);
+	int first = addr_cmp(&x->addr, &y->addr);
 
-	if (order != 0)
-		return order;
+	if (first != 0)
+		return first;
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
@@ -129,23 +129,32 @@ note(struct bird_route *route, const struct exports_entry *entry,
 		route->source = entry->source;
 }
 
+/* Which of the two comes first; one that has ended comes last. */
+static int
+order(const struct exports *r, size_t a, size_t l)
+{
+	if (a == r->n_all)
+		return 1;
+	if (l == r->n_listed)
+		return -1;
+	return addr_cmp(&r->all[a].addr, &r->listed[l].addr);
+}
+
 /* Merges what was listed into all; both are sorted. */
 static size_t
 merge(const struct exports *r, enum exports_of what, struct bird_route *out)
 {
-	const struct bird_route *a = r->all, *a_end = a + r->n_all;
-	const struct exports_entry *b = r->listed, *b_end = b + r->n_listed;
-	size_t n = 0;
-	int order;
+	size_t a = 0, l = 0, n = 0;
+	int first;
 
-	for (; a < a_end || b < b_end; n++) {
-		order = a == a_end ? 1
-		    : b == b_end   ? -1
-				   : addr_cmp(&a->addr, &b->addr);
-		out[n] = order <= 0 ? *a++
-				    : (struct bird_route){.addr = b->addr};
-		if (order >= 0)
-			note(&out[n], b++, what);
+	for (; a < r->n_all || l < r->n_listed; n++) {
+		first = order(r, a, l);
+		if (first <= 0)
+			out[n] = r->all[a++];
+		else
+			out[n] = (struct bird_route){.addr = r->listed[l].addr};
+		if (first >= 0)
+			note(&out[n], &r->listed[l++], what);
 	}
 	return n;
 }
