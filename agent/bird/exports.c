@@ -65,7 +65,8 @@ keep_source(struct exports *r, const struct show_route *route)
 }
 
 int
-exports_line(struct exports *r, const struct reply_line *line, struct errmsg *why)
+exports_line(
+    struct exports *r, const struct reply_line *line, struct errmsg *why)
 {
 	struct show_route route;
 	struct exports_entry entry;

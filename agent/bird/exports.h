@@ -35,7 +35,7 @@ struct exports {
 
 enum exports_of {
 	EXPORTS_OF_A_TABLE,
-	EXPORTS_SENT,   /* by one session */
+	EXPORTS_SENT,       /* by one session */
 	EXPORTS_OF_NOTHING, /* it ended with an error: forgotten */
 };
 
@@ -43,7 +43,8 @@ void exports_init(struct exports *, struct arena *);
 void exports_clear(struct exports *); /* the arena is not its own */
 
 /* Both return 0, or -1 with `why`: out of memory, or too many. */
-int exports_line(struct exports *, const struct reply_line *, struct errmsg *why);
+int exports_line(
+    struct exports *, const struct reply_line *, struct errmsg *why);
 int exports_end(struct exports *, enum exports_of, struct errmsg *why);
 
 #endif

@@ -143,7 +143,7 @@ read_routes(
     struct reading *r, const struct reply_line *line, struct errmsg *why)
 {
 	enum exports_of what = r->session != NULL ? EXPORTS_SENT
-						 : EXPORTS_OF_A_TABLE;
+						  : EXPORTS_OF_A_TABLE;
 
 	if (exports_line(&r->routes, line, why) == -1)
 		return -1;
