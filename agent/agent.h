@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon guideway-agent: the event loop around agent/core. It reads the
- * configuration, clock and sockets, and carries out what the core says; it
- * decides nothing. */
+/* The program guideway-agent: its command line. What runs is daemon.c. */
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 

@@ -16,6 +16,9 @@ enum {
 	TAKES_SIZE = 1 << 0,
 	TAKES_SEED = 1 << 1,
 	TAKES_UDP = 1 << 2,
+	TAKES_WAIT = 1 << 3,
+	TAKES_TEMPORARY = 1 << 4,
+	TAKES_GRACEFUL = 1 << 5,
 };
 
 static const struct option {
@@ -38,6 +41,15 @@ static const struct option {
 	offsetof(struct cli, seed), TAKES_SEED},
     {"udp", NULL, "the packet is UDP, not TCP", offsetof(struct cli, udp),
 	TAKES_UDP},
+    {"wait", NULL, "until all of it has come true", offsetof(struct cli, wait),
+	TAKES_WAIT},
+    {"timeout", "SECONDS", "but not longer than that",
+	offsetof(struct cli, timeout), TAKES_WAIT},
+    {"temporary", NULL, "forgotten when the agent ends, as for a shutdown",
+	offsetof(struct cli, temporary), TAKES_TEMPORARY},
+    {"graceful", "SECONDS",
+	"mark the routes with GRACEFUL_SHUTDOWN so long before",
+	offsetof(struct cli, graceful), TAKES_GRACEFUL},
 };
 
 static const struct command {
@@ -48,6 +60,11 @@ static const struct command {
 	int (*run)(const struct cli *);
 } commands[] = {
     {"status", "", "the node at a glance", 0, cli_status},
+    {"node drain", "[NODE]",
+	"withdraw the node's routes, and forward until no traffic comes",
+	TAKES_WAIT | TAKES_TEMPORARY | TAKES_GRACEFUL, cli_node_drain},
+    {"node undrain", "[NODE]", "bring the node back",
+	TAKES_WAIT | TAKES_TEMPORARY, cli_node_undrain},
     {"service show", "NAME", "one service: its members, shares and traffic", 0,
 	cli_service_show},
     {"table", "--size M --seed HEX NAME[*WEIGHT][@PHI]...",

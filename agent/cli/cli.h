@@ -18,6 +18,7 @@ enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILED = 1,
 	CLI_USAGE = 2,
+	CLI_PENDING = 3, /* accepted, but not all of it has come true yet */
 };
 
 /* What a command is given: options (NULL or false: not given), arguments. */
@@ -28,6 +29,10 @@ struct cli {
 	const char *seed;
 	bool json;
 	bool udp;
+	bool wait;
+	bool temporary;
+	const char *graceful;
+	const char *timeout;
 	bool help, version;
 	char **args;
 	size_t n_args;
@@ -36,6 +41,8 @@ struct cli {
 int cli_main(int argc, char **argv);
 
 /* The commands. Each returns an exit status and has said why on stderr. */
+int cli_node_drain(const struct cli *);
+int cli_node_undrain(const struct cli *);
 int cli_status(const struct cli *);
 int cli_service_show(const struct cli *);
 int cli_table(const struct cli *);

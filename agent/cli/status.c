@@ -8,6 +8,7 @@
 #include "agent/cli/cli.h"
 #include "agent/cli/columns.h"
 #include "agent/cli/show.h"
+#include "agent/cli/status.h"
 #include "common/arena.h"
 
 #define DIGEST_SHORT 4 /* bytes shown to people */
@@ -214,11 +215,12 @@ print_json(const struct control_reply *r)
 	for (size_t i = 0; i < r->n_services; i++)
 		json_array_append_new(
 		    services, show_service_json(&r->services[i]));
-	return cli_print_json(cli_json(
-	    json_pack("{s:s, s:s, s:I, s:s, s:s, s:o, s:o}", "node", n->name,
-		"version", n->version, "uptime_s", (json_int_t)n->uptime_s,
-		"config", n->config_path, "config_error", n->config_error,
-		"balancer", balancer_json(n), "services", services)));
+	return cli_print_json(cli_json(json_pack(
+	    "{s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o}", "node", n->name,
+	    "version", n->version, "uptime_s", (json_int_t)n->uptime_s,
+	    "config", n->config_path, "config_error", n->config_error,
+	    "balancer", balancer_json(n), "announce",
+	    status_announce_json(&r->announce), "services", services)));
 }
 
 int
@@ -237,8 +239,10 @@ cli_status(const struct cli *cli)
 		status = print_json(&reply);
 	} else {
 		print_node(&reply.node);
+		status_announce_print(&reply.announce);
 		print_interfaces(reply.node.balancer);
 		print_services(&reply);
+		status_announce_print_vips(&reply.announce);
 		print_reasons(reply.node.balancer);
 	}
 	arena_free(arena);

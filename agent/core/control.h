@@ -18,12 +18,21 @@ enum control_kind {
 	CONTROL_STATUS,
 	CONTROL_SERVICE,
 	CONTROL_TRACE,
+	CONTROL_DRAIN,   /* the reply only says that it is accepted */
+	CONTROL_UNDRAIN, /* likewise */
 };
+
+#define CONTROL_GRACEFUL_DEFAULT UINT32_MAX /* as configured */
+#define CONTROL_GRACEFUL_MAX     3600       /* seconds */
 
 struct control_request {
 	enum control_kind kind;
 	char service[FORWARDING_NAME_MAX]; /* CONTROL_SERVICE */
 	struct trace_query trace;          /* CONTROL_TRACE */
+	/* CONTROL_DRAIN, CONTROL_UNDRAIN: */
+	char node[FORWARDING_NAME_MAX]; /* "": the one that is asked */
+	bool temporary;      /* forgotten when the agent ends; for shutdowns */
+	uint32_t graceful_s; /* how long to mark the routes before */
 };
 
 struct control_member {
@@ -66,10 +75,60 @@ struct control_node {
 	const struct balancer_status *balancer; /* NULL: never heard */
 };
 
+/* What must be so for anything to be announced. */
+struct control_condition {
+	const char *name;
+	bool ok;
+	const char *detail;
+};
+
+struct control_drain {
+	const char *phase; /* off, marked, withdrawn, drained (drain.h) */
+	bool operator, temporary;
+	uint32_t marked_s; /* marked: so long still */
+	bool gone;         /* no route of ours is seen any more */
+	uint32_t quiet_s;  /* since when no packet for a VIP has come ... */
+	uint32_t quiet_needed_s; /* ... and how long that takes */
+	uint64_t vip_packets;
+};
+
+struct control_session {
+	const char *name;
+	bool established;
+	const char *info; /* BIRD's words */
+};
+
+struct control_vip {
+	struct addr vip;
+	const char *state;  /* announced, marked, withdrawn */
+	const char *kernel; /* active, draining, "": no route */
+	uint32_t exported;  /* by so many of ... */
+	uint32_t sessions;  /* ... the established sessions of its IP version */
+	bool checked;       /* BIRD has been read since the last change */
+	bool wrong;         /* what is announced is not what it should be */
+	const char *why;    /* withdrawn, or wrong: one line. "": neither */
+};
+
+struct control_announce {
+	bool enabled;    /* without it the rest is empty */
+	bool fit;        /* the node is */
+	const char *why; /* not fit: the condition that fails */
+	struct control_condition *conditions;
+	size_t n_conditions;
+	struct control_drain drain;
+	const char *bird_error; /* "": it answers */
+	const char *bird_version;
+	struct control_session *sessions;
+	size_t n_sessions;
+	struct control_vip *vips;
+	size_t n_vips;
+};
+
 struct control_reply {
 	enum control_kind kind;
 	const char *error;        /* CONTROL_ERROR: one line */
 	struct control_node node; /* CONTROL_STATUS, and name of TRACE */
+	struct control_announce announce; /* CONTROL_STATUS */
 	struct control_service *services; /* STATUS; one in SERVICE */
 	size_t n_services;
 	struct trace_answer trace; /* CONTROL_TRACE */

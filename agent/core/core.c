@@ -21,6 +21,7 @@ core_new(struct mono now, uint64_t entropy)
 	core->started = now;
 	core->random = entropy;
 	link_init(core, now);
+	announce_init(core, now);
 	return core;
 }
 
@@ -30,6 +31,7 @@ core_free(struct core *core)
 	if (core == NULL)
 		return;
 	balancer_reply_free(core->heard);
+	announce_clear(core);
 	plan_free(core->plan);
 	conf_free(core->conf);
 	free(core);
@@ -109,14 +111,18 @@ apply(struct core *core, struct conf *conf, struct mono now,
 {
 	struct forwarding *state = view_forwarding(
 	    conf, &core->health, core->generation + 1);
+	struct announce_next next = {NULL, NULL};
 	struct plan *plan;
 
-	if (state == NULL) {
+	if (state == NULL ||
+	    announce_prepare(core, conf, state, now, &next) == -1) {
 		errmsg_set(why, "%s: out of memory", conf->path);
+		forwarding_free(state);
 		goto fail;
 	}
 	if ((plan = plan_new(state, core->plan, why)) == NULL)
 		goto fail;
+	announce_switch(core, &next);
 	plan_free(core->plan);
 	core->plan = plan;
 	core->generation++;
@@ -127,6 +133,7 @@ apply(struct core *core, struct conf *conf, struct mono now,
 	link_install(core, now, out);
 	return 0;
 fail:
+	announce_discard(&next);
 	if (conf != core->conf)
 		conf_free(conf);
 	return -1;
@@ -186,17 +193,32 @@ core_step(struct core *core, struct mono now, const struct core_event *event,
 	case CORE_CLIENT_GONE:
 		command_gone(core, event->client);
 		break;
+	case CORE_STATE_LOADED:
+		drain_loaded(core, now, event->draining, event->text, out);
+		break;
+	case CORE_PERSISTED:
+		drain_persisted(core, now, event->text, out);
+		break;
+	case CORE_ROUTES:
+		announce_routes(core, now, event->routes, out);
+		break;
+	case CORE_BIRD:
+		bird_heard(core, now, event->bird, out);
+		break;
 	case CORE_TICK:
 		break;
 	}
 	link_tick(core, now, out);
 	command_tick(core, now, out);
+	announce_tick(core, now, out);
 }
 
 struct mono
 core_wakeup(const struct core *core)
 {
-	struct mono a = link_wakeup(core), b = command_wakeup(core);
+	struct mono next = link_wakeup(core);
 
-	return a.us < b.us ? a : b;
+	earlier(&next, command_wakeup(core));
+	earlier(&next, announce_wakeup(core));
+	return next;
 }

@@ -14,6 +14,11 @@
  * is hung up on. Its status is asked for when an operator asks, and now and
  * then to see that it is alive and serves what it said (read back).
  *
+ * Routes: which VIPs are announced follows from all of that through the gate
+ * (gate.h) and from the operator's wish to drain (drain.h). The core puts out
+ * the whole set of routes that shall stand in the kernel's table, hears what
+ * stands there and what BIRD makes of it, and says where that differs.
+ *
  * Operators' commands that need the balancer wait for it, but not for long. */
 #ifndef AGENT_CORE_CORE_H
 #define AGENT_CORE_CORE_H
@@ -23,14 +28,16 @@
 #include <stdint.h>
 
 #include "agent/core/balancer_reply.h"
+#include "agent/core/bird_report.h"
 #include "agent/core/control.h"
+#include "agent/core/vip_routes.h"
 #include "common/conf.h"
 #include "common/errmsg.h"
 #include "common/forwarding.h"
 #include "common/mono.h"
 
 #define CORE_PENDING_MAX 64 /* operators' commands waiting at once */
-#define CORE_OUTPUTS_MAX (CORE_PENDING_MAX + 16)
+#define CORE_OUTPUTS_MAX (CORE_PENDING_MAX + 24)
 
 enum core_event_type {
 	CORE_CONFIG_LOADED,  /* conf */
@@ -40,6 +47,10 @@ enum core_event_type {
 	CORE_BALANCER_REPLY, /* reply */
 	CORE_COMMAND,        /* client, request */
 	CORE_CLIENT_GONE,    /* client: wants no reply any more */
+	CORE_STATE_LOADED,   /* draining, text: NULL or what is wrong with it */
+	CORE_PERSISTED,      /* text: NULL, or why it could not be done */
+	CORE_ROUTES,         /* routes: after CORE_SET_ROUTES and any change */
+	CORE_BIRD,           /* bird */
 	CORE_TICK,           /* nothing but time has passed */
 };
 
@@ -50,6 +61,9 @@ struct core_event {
 	struct balancer_reply *reply; /* taken */
 	uint64_t client;              /* never used twice */
 	struct control_request request;
+	bool draining;                   /* what was remembered */
+	const struct vip_routes *routes; /* borrowed */
+	struct bird_report *bird;        /* taken */
 };
 
 enum core_output_type {
@@ -58,6 +72,10 @@ enum core_output_type {
 	CORE_INSTALL,    /* id, state: send to the balancer */
 	CORE_ASK_STATUS, /* id, read_back */
 	CORE_ASK_TRACE,  /* id, trace */
+	CORE_PING,       /* id: to the balancer */
+	CORE_PERSIST,    /* draining: remember it; answer with PERSISTED */
+	CORE_SET_ROUTES, /* routes, n_routes: these and no others */
+	CORE_ASK_BIRD,   /* read what it exports; a CORE_BIRD comes */
 	CORE_REPLY,      /* client, reply: exactly one for each command */
 	CORE_LOG,        /* level, text */
 };
@@ -76,6 +94,9 @@ struct core_output {
 	struct trace_query trace;
 	uint64_t client;
 	struct control_reply reply; /* borrows until the next step */
+	bool draining;
+	const struct vip_route_entry *routes; /* borrowed until the next step */
+	size_t n_routes;
 	enum core_level level;
 	struct errmsg text;
 };

@@ -22,8 +22,8 @@ reply_new(struct core_outputs *out, uint64_t client, enum control_kind kind)
 	return &o->reply;
 }
 
-static void __attribute__((format(printf, 3, 4)))
-reply_error(struct core_outputs *out, uint64_t client, const char *fmt, ...)
+void
+command_error(struct core_outputs *out, uint64_t client, const char *fmt, ...)
 {
 	struct control_reply *reply = reply_new(out, client, CONTROL_ERROR);
 	struct errmsg text;
@@ -50,7 +50,7 @@ reply_known(struct core *core, struct mono now, uint64_t client,
 	int rc;
 
 	if (out->arena == NULL && (out->arena = arena_new()) == NULL) {
-		reply_error(out, client, "out of memory");
+		command_error(out, client, "out of memory");
 		return;
 	}
 	reply = reply_new(out, client, q->kind);
@@ -60,7 +60,7 @@ reply_known(struct core *core, struct mono now, uint64_t client,
 		rc = report_service(core, q->service, out->arena, reply);
 	if (rc == -1) {
 		out->n--;
-		reply_error(out, client, "out of memory");
+		command_error(out, client, "out of memory");
 	}
 }
 
@@ -82,12 +82,12 @@ settle(struct core *core, struct mono now, const struct pending *p,
 	/* The service may be gone since the question was asked. */
 	if (p->request.kind == CONTROL_SERVICE &&
 	    !knows_service(core, p->request.service))
-		reply_error(out, p->client,
+		command_error(out, p->client,
 		    "no service is called '%s'; "
 		    "'guideway status' lists them",
 		    p->request.service);
 	else if (p->request.kind == CONTROL_TRACE)
-		reply_error(out, p->client, "%s", why);
+		command_error(out, p->client, "%s", why);
 	else
 		reply_known(core, now, p->client, &p->request, out);
 }
@@ -121,6 +121,10 @@ command_new(struct core *core, struct mono now, uint64_t client,
 	    .deadline = after_ms(now, WAIT_MS)};
 	bool room = core->n_pending < CORE_PENDING_MAX;
 
+	if (q->kind == CONTROL_DRAIN || q->kind == CONTROL_UNDRAIN) {
+		drain_command(core, now, client, q, out);
+		return;
+	}
 	if (q->kind == CONTROL_SERVICE && !knows_service(core, q->service))
 		room = false; /* settle says so */
 	if (room && q->kind == CONTROL_TRACE)
@@ -139,6 +143,8 @@ command_new(struct core *core, struct mono now, uint64_t client,
 void
 command_gone(struct core *core, uint64_t client)
 {
+	if (core->persisting.client == client)
+		core->persisting.client = 0; /* carried out all the same */
 	for (size_t i = 0; i < core->n_pending; i++)
 		if (core->pending[i].client == client) {
 			drop(core, i);

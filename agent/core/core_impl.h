@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the core share. core.c takes events and holds the one way
  * through for changes; core_link.c is the dialogue with the balancer;
- * core_command.c answers operators. */
+ * core_command.c answers operators; core_announce.c judges what is announced,
+ * core_bird.c what has become of it, and core_drain.c takes the commands for
+ * that. */
 #ifndef AGENT_CORE_CORE_IMPL_H
 #define AGENT_CORE_CORE_IMPL_H
 
 #include "agent/core/core.h"
+#include "agent/core/drain.h"
+#include "agent/core/gate.h"
 #include "agent/core/plan.h"
 #include "common/view.h"
 
@@ -16,6 +20,7 @@ enum ask {
 	ASK_INSTALL,
 	ASK_STATUS,
 	ASK_TRACE,
+	ASK_PING,
 };
 
 /* A request that the balancer has not answered yet. */
@@ -48,6 +53,53 @@ struct pending {
 	struct mono deadline;
 };
 
+/* What the kernel's table holds of ours, as last told. */
+struct kernel_routes {
+	bool device;
+	uint32_t ifindex;
+	struct vip_route_entry *entries; /* ascending */
+	size_t n;
+	size_t foreign;
+	struct addr a_foreign;
+	uint8_t foreign_protocol;
+	struct errmsg error;
+};
+
+/* What BIRD makes of it, as last read. */
+struct bird_view {
+	struct bird_report *report; /* NULL: never heard */
+	struct mono ask_at;
+	struct mono differs_since; /* INT64_MAX: it does not */
+	bool told;                 /* the operator, of the difference */
+};
+
+struct announce {
+	struct mono hold_until; /* a new agent does not judge what it finds */
+	struct mono fit_at;     /* when the node was last seen fit */
+	struct mono unfit_at;   /* when it was last judged not to be */
+	struct mono judge_at;   /* when it is to be judged anew */
+	bool adopted;           /* what was found at the start is taken over */
+	bool pong_heard;        /* on this connection */
+	bool device;            /* the balancer holds the route device ... */
+	struct errmsg device_error; /* ... or why not */
+	uint64_t generation;        /* that it serves */
+	uint64_t next_hops_version;
+	bool next_hops_known; /* of that version, and of our plan */
+	struct kernel_routes kernel;
+	struct vip_route_entry *wanted; /* ascending; room for each VIP */
+	size_t n_wanted;
+	bool put;               /* it has been put out */
+	struct mono changed_at; /* when that was last done */
+	struct bird_view bird;
+};
+
+/* The command whose wish is being written to disk. */
+struct persisting {
+	bool busy;
+	uint64_t client; /* 0: gone */
+	struct control_request request;
+};
+
 struct core {
 	struct mono started;
 	uint64_t random;
@@ -65,7 +117,7 @@ struct core {
 	size_t n_asked;
 	struct mono oldest_since; /* when asked[0] became the oldest */
 	uint64_t last_id;
-	struct mono status_at, audit_at;
+	struct mono audit_at;
 	struct balancer_reply *heard; /* the last status; NULL: none */
 
 	enum sync sync;
@@ -75,14 +127,28 @@ struct core {
 	struct mono retry_at;
 	uint32_t retry_pause_ms;
 
+	struct mono ping_at;
+
 	struct pending pending[CORE_PENDING_MAX]; /* in order of arrival */
 	size_t n_pending;
+
+	struct gate *gate; /* of the plan; NULL without one */
+	struct announce announce;
+	struct drain drain;
+	struct persisting persisting;
 };
 
 static inline struct mono
 after_ms(struct mono t, uint32_t ms)
 {
 	return (struct mono){t.us + (int64_t)ms * 1000};
+}
+
+static inline void
+earlier(struct mono *a, struct mono b)
+{
+	if (b.us < a->us)
+		*a = b;
 }
 
 static inline bool
@@ -106,6 +172,9 @@ void link_reply(struct core *, struct mono now, struct balancer_reply *,
     struct core_outputs *);
 void link_tick(struct core *, struct mono now, struct core_outputs *);
 struct mono link_wakeup(const struct core *);
+/* Does it owe an answer for longer than one that forwards ever does? */
+bool link_silent(const struct core *, struct mono now);
+struct mono link_silent_at(const struct core *); /* INT64_MAX: owes none */
 /* Sends the plan, where there are a plan and a balancer. */
 void link_install(struct core *, struct mono now, struct core_outputs *);
 /* Asks; the request's id, or 0: the balancer has more than enough to answer. */
@@ -124,13 +193,92 @@ void command_answer(struct core *, struct mono now,
     const struct balancer_reply *, struct core_outputs *);
 /* There will be no more answers on this connection. */
 void command_link_lost(struct core *, struct mono now, struct core_outputs *);
+void command_error(struct core_outputs *, uint64_t client, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Is anything announced at all, by configuration? */
+static inline bool
+announce_enabled(const struct core *core)
+{
+	return core->conf != NULL && core->conf->announce.enabled;
+}
+
+void announce_init(struct core *, struct mono now);
+void announce_clear(struct core *);
+/* The gate and the room for another forwarding state, whose names it borrows:
+ * made aside (0, or -1: out of memory), then switched in, which cannot fail, or
+ * discarded. */
+struct announce_next {
+	struct gate *gate;
+	struct vip_route_entry *wanted;
+};
+int announce_prepare(const struct core *, const struct conf *,
+    const struct forwarding *, struct mono now, struct announce_next *);
+void announce_discard(struct announce_next *);
+void announce_switch(struct core *, struct announce_next *);
+void announce_routes(struct core *, struct mono now, const struct vip_routes *,
+    struct core_outputs *);
+void announce_pong(
+    struct core *, struct mono now, const struct balancer_pong *);
+void announce_link_lost(struct core *);
+/* core->heard is new. */
+void announce_count(struct core *, struct mono now);
+/* Judges, opens, closes, and puts out what changes. */
+void announce_tick(struct core *, struct mono now, struct core_outputs *);
+struct mono announce_wakeup(const struct core *);
+/* The route that shall stand for a VIP of the gate. */
+enum vip_route announce_wanted(const struct core *, const struct gate_vip *);
+enum vip_route announce_in_kernel(const struct core *, const struct addr *);
+/* Is the node fit to announce? KEEP: cannot tell yet. */
+enum gate_verdict announce_verdict(const struct core *, struct mono now);
+
+#define ANNOUNCE_CONDITIONS 5
+struct announce_condition {
+	const char *name;
+	bool ok;
+	struct errmsg detail;
+};
+void announce_conditions(const struct core *, struct mono now,
+    struct announce_condition conditions[ANNOUNCE_CONDITIONS]);
+/* The first that fails; "" for none. */
+void announce_obstacle(const struct core *, struct mono now, struct errmsg *);
+
+void bird_heard(struct core *, struct mono now, struct bird_report *,
+    struct core_outputs *);
+void bird_tick(struct core *, struct mono now, struct core_outputs *);
+/* Has it been read since the last change of routes? */
+bool bird_is_fresh(const struct core *);
+/* What it says of a VIP; NULL: nothing. */
+const struct bird_route *bird_find(const struct core *, const struct addr *);
+/* The established sessions of the VIP's IP version. */
+uint32_t bird_sessions_for(const struct core *, const struct addr *vip);
+/* Does it export what it should? false, with the likely cause. */
+bool bird_agrees(
+    const struct core *, const struct gate_vip *, struct errmsg *cause);
+
+void drain_loaded(struct core *, struct mono now, bool draining,
+    const char *trouble, struct core_outputs *);
+void drain_command(struct core *, struct mono now, uint64_t client,
+    const struct control_request *, struct core_outputs *);
+void drain_persisted(
+    struct core *, struct mono now, const char *failure, struct core_outputs *);
+/* Is nothing of ours announced any more, as far as can be seen? */
+bool drain_gone(const struct core *);
 
 /* report.c: fills a reply from what the core knows. -1: out of memory. */
 void report_prepare(struct balancer_status *);     /* sorts it, to find in it */
 const char *report_node_name(const struct core *); /* "": not configured */
+/* Why the balancer does not serve the plan; "": it does. */
+const char *report_sync(const struct core *);
+/* What the balancer last said of a backend, or NULL. */
+const struct report_backend *report_find_backend(
+    const struct core *, const struct addr *);
 int report_status(const struct core *, struct mono now, struct arena *,
     struct control_reply *);
 int report_service(const struct core *, const char *name, struct arena *,
     struct control_reply *);
+/* report_announce.c. */
+int report_announce(const struct core *, struct mono now, struct arena *,
+    struct control_announce *);
 
 #endif

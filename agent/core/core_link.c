@@ -18,10 +18,16 @@
  * takes. Without this a very large plan would be sent again for ever. */
 #define PATIENCE_PER_SLOT_US 1
 
-/* Is it alive? Does it serve what it said? Reading back costs it a pass over
- * all tables, so that is rare. */
-#define STATUS_EVERY_MS 5000
-#define AUDIT_EVERY_MS  60000
+/* Is it alive, and fit to forward? */
+#define PING_EVERY_MS 250
+/* Does it serve what it said? Reading back costs it a pass over all tables, so
+ * that is rare. */
+#define AUDIT_EVERY_MS 60000
+
+/* One that forwards answers within milliseconds, or, while it builds tables, a
+ * few times later than they take (10 to 20 ns a slot). */
+#define SILENCE_US           1000000
+#define SILENCE_SLOTS_PER_US 10
 
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
@@ -32,6 +38,24 @@ link_init(struct core *core, struct mono now)
 	core->dial_at = now;
 	core->dial_pause_ms = DIAL_PAUSE_MIN_MS;
 	errmsg_set(&core->lost_why, "not dialled yet");
+}
+
+struct mono
+link_silent_at(const struct core *core)
+{
+	int64_t us = SILENCE_US;
+
+	if (core->link != LINK_UP || core->n_asked == 0)
+		return (struct mono){INT64_MAX};
+	if (core->asked[0].what == ASK_INSTALL && core->plan != NULL)
+		us += (int64_t)(plan_slots(core->plan) / SILENCE_SLOTS_PER_US);
+	return (struct mono){core->oldest_since.us + us};
+}
+
+bool
+link_silent(const struct core *core, struct mono now)
+{
+	return reached(now, link_silent_at(core));
 }
 
 static struct asked *
@@ -58,6 +82,7 @@ forget(struct core *core)
 	core->retry_due = false;
 	if (core->plan != NULL)
 		plan_forget_served(core->plan);
+	announce_link_lost(core);
 }
 
 static void
@@ -74,7 +99,7 @@ link_up(struct core *core, struct mono now, struct core_outputs *out)
 	if (core->link != LINK_DIALLING)
 		return;
 	core->link = LINK_UP;
-	core->status_at = after_ms(now, STATUS_EVERY_MS);
+	core->ping_at = now;
 	core->audit_at = after_ms(now, AUDIT_EVERY_MS);
 	core->retry_pause_ms = 0;
 	core_say(out, CORE_INFO, "balancer: connected");
@@ -139,11 +164,20 @@ link_ask_status(struct core *core, struct mono now, bool read_back,
 	if (a == NULL)
 		return 0;
 	a->read_back = read_back;
-	core->status_at = after_ms(now, STATUS_EVERY_MS);
 	o = core_put(out, CORE_ASK_STATUS);
 	o->id = a->id;
 	o->read_back = read_back;
 	return a->id;
+}
+
+static void
+ping(struct core *core, struct mono now, struct core_outputs *out)
+{
+	struct asked *a = ask(core, now, ASK_PING);
+
+	core->ping_at = after_ms(now, PING_EVERY_MS);
+	if (a != NULL)
+		core_put(out, CORE_PING)->id = a->id;
 }
 
 uint64_t
@@ -195,6 +229,7 @@ compare(struct core *core, struct mono now, const struct report_digest *served,
 	}
 	core->sync = SYNC_GOOD;
 	core->retry_pause_ms = 0;
+	core->ping_at = now; /* what is ready now? */
 	if (before != SYNC_GOOD)
 		core_say(out, CORE_INFO, "balancer: in sync, generation %llu",
 		    (unsigned long long)core->generation);
@@ -214,8 +249,24 @@ installed(struct core *core, struct mono now, const struct asked *a,
 	compare(core, now, r->tables, r->n_tables, out);
 }
 
-/* Judges what the balancer serves only while no install is on its way. Takes
- * the reply. */
+/* Judges what the balancer serves only while no install is on its way. Is it
+ * the plan, as far as its number tells? */
+static bool
+serves_plan(struct core *core, struct mono now, uint64_t generation,
+    struct core_outputs *out)
+{
+	if (core->sync != SYNC_GOOD)
+		return false;
+	if (generation == core->generation)
+		return true;
+	errmsg_set(&core->sync_why, "serves generation %llu instead of %llu",
+	    (unsigned long long)generation,
+	    (unsigned long long)core->generation);
+	out_of_sync(core, now, SYNC_WRONG, out);
+	return false;
+}
+
+/* Takes the reply. */
 static void
 status_heard(struct core *core, struct mono now, const struct asked *a,
     struct balancer_reply *r, struct core_outputs *out)
@@ -225,17 +276,30 @@ status_heard(struct core *core, struct mono now, const struct asked *a,
 	report_prepare(&r->status);
 	balancer_reply_free(core->heard);
 	core->heard = r;
-	if (core->sync != SYNC_GOOD)
-		return;
-	if (s->generation != core->generation) {
-		errmsg_set(&core->sync_why,
-		    "serves generation %llu instead of %llu",
-		    (unsigned long long)s->generation,
-		    (unsigned long long)core->generation);
-		out_of_sync(core, now, SYNC_WRONG, out);
-	} else if (a->read_back) {
+	if (serves_plan(core, now, s->generation, out) && a->read_back)
 		compare(core, now, s->tables, s->n_tables, out);
-	}
+	announce_count(core, now);
+}
+
+static bool
+is_asked(const struct core *core, enum ask what)
+{
+	for (size_t i = 0; i < core->n_asked; i++)
+		if (core->asked[i].what == what)
+			return true;
+	return false;
+}
+
+/* Which backends can be reached is in the status only, which is long: it is
+ * asked for when that has changed. */
+static void
+pong_heard(struct core *core, struct mono now, const struct balancer_pong *pong,
+    struct core_outputs *out)
+{
+	announce_pong(core, now, pong);
+	if (serves_plan(core, now, pong->generation, out) &&
+	    !core->announce.next_hops_known && !is_asked(core, ASK_STATUS))
+		link_ask_status(core, now, false, out);
 }
 
 static bool
@@ -250,10 +314,10 @@ fits(const struct asked *a, const struct balancer_reply *r)
 		return a->what == ASK_TRACE;
 	case BALANCER_STATUS:
 		return a->what == ASK_STATUS;
+	case BALANCER_PONG:
+		return a->what == ASK_PING;
 	case BALANCER_REFUSED:
 		return true;
-	case BALANCER_PONG:
-		return false; /* never asked */
 	}
 	return false;
 }
@@ -284,6 +348,8 @@ link_reply(struct core *core, struct mono now, struct balancer_reply *r,
 		status_heard(core, now, &a, r, out);
 		command_answer(core, now, r, out);
 		return; /* it is kept */
+	} else if (r->kind == BALANCER_PONG) {
+		pong_heard(core, now, &r->pong, out);
 	} else {
 		command_answer(core, now, r, out);
 	}
@@ -305,13 +371,14 @@ tick_up(struct core *core, struct mono now, struct core_outputs *out)
 	}
 	if (core->retry_due && reached(now, core->retry_at))
 		link_install(core, now, out);
-	if (reached(now, core->status_at) || reached(now, core->audit_at)) {
-		bool audit = reached(now, core->audit_at);
-
-		core->status_at = after_ms(now, STATUS_EVERY_MS);
-		if (audit)
-			core->audit_at = after_ms(now, AUDIT_EVERY_MS);
-		link_ask_status(core, now, audit, out);
+	if (reached(now, core->audit_at)) {
+		core->audit_at = after_ms(now, AUDIT_EVERY_MS);
+		link_ask_status(core, now, true, out);
+	}
+	if (reached(now, core->ping_at)) {
+		core->ping_at = after_ms(now, PING_EVERY_MS);
+		if (!is_asked(core, ASK_PING))
+			ping(core, now, out);
 	}
 }
 
@@ -326,13 +393,6 @@ link_tick(struct core *core, struct mono now, struct core_outputs *out)
 	}
 }
 
-static void
-earlier(struct mono *a, struct mono b)
-{
-	if (b.us < a->us)
-		*a = b;
-}
-
 struct mono
 link_wakeup(const struct core *core)
 {
@@ -342,7 +402,7 @@ link_wakeup(const struct core *core)
 		return core->dial_at;
 	if (core->link == LINK_DIALLING)
 		return next; /* UP or LOST comes */
-	earlier(&next, core->status_at);
+	earlier(&next, core->ping_at);
 	earlier(&next, core->audit_at);
 	if (core->retry_due)
 		earlier(&next, core->retry_at);

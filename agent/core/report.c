@@ -37,8 +37,8 @@ report_prepare(struct balancer_status *s)
 		    cmp_report_backends);
 }
 
-static const struct report_backend *
-find_backend(const struct core *core, const struct addr *addr)
+const struct report_backend *
+report_find_backend(const struct core *core, const struct addr *addr)
 {
 	const struct report_backend key = {.addr = *addr};
 	const struct balancer_status *s;
@@ -75,8 +75,8 @@ service_summary(const struct core *core, size_t i, struct control_service *to)
 	}
 }
 
-static const char *
-sync_text(const struct core *core)
+const char *
+report_sync(const struct core *core)
 {
 	if (core->link != LINK_UP)
 		return core->lost_why.text;
@@ -113,10 +113,12 @@ report_status(const struct core *core, struct mono now, struct arena *arena,
 	node->config_error = core->config_error.text;
 	node->balancer_connected = core->link == LINK_UP;
 	node->in_sync = core->link == LINK_UP && core->sync == SYNC_GOOD;
-	node->balancer_error = sync_text(core);
+	node->balancer_error = report_sync(core);
 	node->balancer = core->heard != NULL ? &core->heard->status : NULL;
 	if (core->plan == NULL)
 		return 0;
+	if (report_announce(core, now, arena, &reply->announce) == -1)
+		return -1;
 	reply->n_services = core->plan->state->n_services;
 	reply->services = arena_alloc(
 	    arena, reply->n_services, sizeof(*reply->services));
@@ -169,7 +171,7 @@ member(const struct core *core, size_t service, size_t i,
 	to->health = health_name(
 	    view_health_of(&core->health, s->name, &to->addr));
 	to->interface = "";
-	if ((b = find_backend(core, &to->addr)) == NULL)
+	if ((b = report_find_backend(core, &to->addr)) == NULL)
 		return;
 	to->packets = b->packets;
 	to->bytes = b->bytes;

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "agent/ctl/wire_announce.h"
+
 #include "common/budget.h"
 #include "common/fields.h"
 #include "proto/balancer.pb-c.h"
@@ -51,6 +53,11 @@ ctl_wire_put_request(struct evbuffer *out, const struct control_request *q)
 		if (m.trace != NULL)
 			rc = message_put(out, &m.base);
 		break;
+	case CONTROL_DRAIN:
+	case CONTROL_UNDRAIN:
+		if (drain_request_pack(arena, &m, q) == 0)
+			rc = message_put(out, &m.base);
+		break;
 	case CONTROL_ERROR:
 		break;
 	}
@@ -80,6 +87,12 @@ request_read(struct control_request *q, const MsgRequest *m, struct errmsg *why)
 	case GUIDEWAY__CONTROL__REQUEST__BODY_TRACE:
 		q->kind = CONTROL_TRACE;
 		return trace_query_from_message(&q->trace, m->trace, why);
+	case GUIDEWAY__CONTROL__REQUEST__BODY_DRAIN:
+		q->kind = CONTROL_DRAIN;
+		return drain_request_read(q, m->drain, why);
+	case GUIDEWAY__CONTROL__REQUEST__BODY_UNDRAIN:
+		q->kind = CONTROL_UNDRAIN;
+		return drain_request_read(q, m->undrain, why);
 	case GUIDEWAY__CONTROL__REQUEST__BODY__NOT_SET:
 	default:
 		return errmsg_set(why,
@@ -291,6 +304,9 @@ status_pack(struct arena *arena, const struct control_reply *r)
 	for (size_t i = 0; i < r->n_services; i++)
 		if (service_pack(arena, m->services[i], &r->services[i]) == -1)
 			return NULL;
+	if (r->announce.enabled &&
+	    (m->announce = announce_pack(arena, &r->announce)) == NULL)
+		return NULL;
 	return m;
 }
 
@@ -308,6 +324,19 @@ status_read(struct fields *f, struct control_reply *r, const MsgStatus *m)
 	    sizeof(*r->services), "status.services");
 	for (size_t i = 0; i < r->n_services; i++)
 		service_read(f, &r->services[i], m->services[i]);
+	if (m->announce != NULL)
+		announce_read(f, &r->announce, m->announce);
+}
+
+static int
+accepted_pack(struct arena *arena, Guideway__Control__Accepted **to,
+    const struct control_reply *r)
+{
+	*to = field_message(arena, &guideway__control__accepted__descriptor);
+	if (*to == NULL)
+		return -1;
+	(*to)->node = field_of_text(r->node.name);
+	return 0;
 }
 
 static MsgTrace *
@@ -354,6 +383,12 @@ reply_pack(struct arena *arena, MsgReply *m, const struct control_reply *r)
 		m->body_case = GUIDEWAY__CONTROL__REPLY__BODY_TRACE;
 		m->trace = trace_pack(arena, r);
 		return m->trace != NULL ? 0 : -1;
+	case CONTROL_DRAIN:
+		m->body_case = GUIDEWAY__CONTROL__REPLY__BODY_DRAIN;
+		return accepted_pack(arena, &m->drain, r);
+	case CONTROL_UNDRAIN:
+		m->body_case = GUIDEWAY__CONTROL__REPLY__BODY_UNDRAIN;
+		return accepted_pack(arena, &m->undrain, r);
 	case CONTROL_ERROR:
 		break;
 	}
@@ -405,6 +440,14 @@ reply_read(struct arena *arena, struct control_reply *r, const MsgReply *m,
 	case GUIDEWAY__CONTROL__REPLY__BODY_TRACE:
 		r->kind = CONTROL_TRACE;
 		trace_read(&f, r, m->trace);
+		break;
+	case GUIDEWAY__CONTROL__REPLY__BODY_DRAIN:
+		r->kind = CONTROL_DRAIN;
+		r->node.name = fields_text(&f, &m->drain->node, "node");
+		break;
+	case GUIDEWAY__CONTROL__REPLY__BODY_UNDRAIN:
+		r->kind = CONTROL_UNDRAIN;
+		r->node.name = fields_text(&f, &m->undrain->node, "node");
 		break;
 	case GUIDEWAY__CONTROL__REPLY__BODY__NOT_SET:
 	default:

@@ -121,7 +121,7 @@ says out "1/2"
 write_conf
 sed -i "s|run_dir: .*|run_dir: $work/elsewhere|" "$conf"
 kill -HUP "$agent_pid"
-until_true sh -c "'$build/agent/guideway' status | grep -q 'run_dir changed'"
+until_true sh -c "'$build/agent/guideway' status | grep -q 'run_dir has changed'"
 write_conf
 kill -HUP "$agent_pid"
 until_true sh -c "! '$build/agent/guideway' status | grep -q 'last reload'"

@@ -68,14 +68,21 @@ struct sample {
 	Guideway__Control__Member member, *members[1];
 	Guideway__Control__Service ctl_service, *ctl_services[1];
 	Guideway__Control__Node node;
+	Guideway__Control__Condition condition, *conditions[1];
+	Guideway__Control__Drain drain;
+	Guideway__Control__Session session, *sessions[1];
+	Guideway__Control__Vip vip, *vips[1];
+	Guideway__Control__Announce announce;
 	Guideway__Control__Status ctl_status;
 	Guideway__Control__Trace ctl_trace;
 	Guideway__Control__Error ctl_error;
+	Guideway__Control__Accepted accepted;
 	Guideway__Control__Reply ctl_reply;
 
 	Guideway__Balancer__TraceRequest query;
 	Guideway__Control__ServiceRequest name;
 	Guideway__Control__StatusRequest ask;
+	Guideway__Control__DrainRequest drain_request;
 	Guideway__Control__Request request;
 };
 
@@ -136,8 +143,42 @@ sample_balancer(struct sample *s)
 }
 
 static void
+sample_announce(struct sample *s)
+{
+	guideway__control__condition__init(&s->condition);
+	s->condition.name = TEXT("device");
+	s->condition.ok = true;
+	s->condition.detail = TEXT("gw0 is there");
+	s->conditions[0] = &s->condition;
+	guideway__control__drain__init(&s->drain);
+	s->drain.phase = TEXT("marked");
+	s->drain.marked_s = 4;
+	s->drain.vip_packets = UINT64_MAX;
+	guideway__control__session__init(&s->session);
+	s->session.name = TEXT("up4");
+	s->session.info = TEXT("Established");
+	s->sessions[0] = &s->session;
+	guideway__control__vip__init(&s->vip);
+	s->vip.vip = TEXT("\xcb\x00\x71\x0a");
+	s->vip.state = TEXT("announced");
+	s->vip.kernel = TEXT("active");
+	s->vip.exported = s->vip.sessions = 2;
+	s->vips[0] = &s->vip;
+	guideway__control__announce__init(&s->announce);
+	s->announce.why = TEXT("device: gone");
+	s->announce.bird_version = TEXT("2.0.12");
+	s->announce.n_conditions = s->announce.n_sessions = 1;
+	s->announce.n_vips = 1;
+	s->announce.conditions = s->conditions;
+	s->announce.drain = &s->drain;
+	s->announce.sessions = s->sessions;
+	s->announce.vips = s->vips;
+}
+
+static void
 sample_control(struct sample *s)
 {
+	sample_announce(s);
 	guideway__balancer__endpoint__init(&s->endpoint);
 	s->endpoint.vip = TEXT("\xcb\x00\x71\x0a");
 	s->endpoint.protocol = IPPROTO_TCP;
@@ -166,6 +207,7 @@ sample_control(struct sample *s)
 	s->ctl_status.node = &s->node;
 	s->ctl_status.n_services = 1;
 	s->ctl_status.services = s->ctl_services;
+	s->ctl_status.announce = &s->announce;
 	guideway__control__trace__init(&s->ctl_trace);
 	s->ctl_trace.reply = &s->trace;
 	guideway__control__error__init(&s->ctl_error);
@@ -178,7 +220,13 @@ sample_control(struct sample *s)
 	s->query.source_port = s->query.destination_port = 65535;
 	guideway__control__service_request__init(&s->name);
 	s->name.name = TEXT("web");
+	guideway__control__accepted__init(&s->accepted);
+	s->accepted.node = TEXT("lb1");
 	guideway__control__status_request__init(&s->ask);
+	guideway__control__drain_request__init(&s->drain_request);
+	s->drain_request.node = TEXT("lb1");
+	s->drain_request.temporary = true;
+	s->drain_request.graceful_s = CONTROL_GRACEFUL_MAX;
 	guideway__control__request__init(&s->request);
 }
 
@@ -194,10 +242,14 @@ enum kind {
 	CTL_STATUS,
 	CTL_SERVICE,
 	CTL_TRACE,
+	CTL_DRAIN,
+	CTL_UNDRAIN,
 	CTL_EMPTY,
 	ASK_STATUS,
 	ASK_SERVICE,
 	ASK_TRACE,
+	ASK_DRAIN,
+	ASK_UNDRAIN,
 	ASK_EMPTY,
 	KINDS,
 };
@@ -244,6 +296,14 @@ choose(struct sample *s, enum kind kind)
 		s->ctl_reply.body_case = GUIDEWAY__CONTROL__REPLY__BODY_TRACE;
 		s->ctl_reply.trace = &s->ctl_trace;
 		return &s->ctl_reply.base;
+	case CTL_DRAIN:
+		s->ctl_reply.body_case = GUIDEWAY__CONTROL__REPLY__BODY_DRAIN;
+		s->ctl_reply.drain = &s->accepted;
+		return &s->ctl_reply.base;
+	case CTL_UNDRAIN:
+		s->ctl_reply.body_case = GUIDEWAY__CONTROL__REPLY__BODY_UNDRAIN;
+		s->ctl_reply.undrain = &s->accepted;
+		return &s->ctl_reply.base;
 	case CTL_EMPTY:
 		return &s->ctl_reply.base;
 	case ASK_STATUS:
@@ -257,6 +317,14 @@ choose(struct sample *s, enum kind kind)
 	case ASK_TRACE:
 		s->request.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_TRACE;
 		s->request.trace = &s->query;
+		return &s->request.base;
+	case ASK_DRAIN:
+		s->request.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_DRAIN;
+		s->request.drain = &s->drain_request;
+		return &s->request.base;
+	case ASK_UNDRAIN:
+		s->request.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_UNDRAIN;
+		s->request.undrain = &s->drain_request;
 		return &s->request.base;
 	case ASK_EMPTY:
 	case KINDS:
@@ -411,6 +479,36 @@ SET(query_protocol_wide, s->query.protocol = 256 + IPPROTO_TCP)
 SET(query_source_port, s->query.source_port = 65536)
 SET(query_port, s->query.destination_port = 65536)
 
+static void
+vip_of_no_length(struct sample *s)
+{
+	s->vip.vip = TEXT("abc");
+}
+
+static void
+announce_without_drain(struct sample *s)
+{
+	s->announce.drain = NULL;
+}
+
+static void
+condition_long(struct sample *s)
+{
+	s->condition.detail = LONG_TEXT;
+}
+
+static void
+drain_node_slash(struct sample *s)
+{
+	s->drain_request.node = TEXT("../x");
+}
+
+static void
+drain_graceful(struct sample *s)
+{
+	s->drain_request.graceful_s = CONTROL_GRACEFUL_MAX + 1;
+}
+
 static const struct bad_row {
 	enum kind kind;
 	void (*spoil)(struct sample *);
@@ -423,6 +521,11 @@ static const struct bad_row {
     {INSTALLED, digest_short, "installed.tables: another number of bytes"},
     {INSTALLED, digest_empty, "installed.tables: another number of bytes"},
     {REFUSED, refused_long, "refused.why"},
+    {CTL_STATUS, vip_of_no_length, "vip.vip"},
+    {CTL_STATUS, announce_without_drain, "announce without its drain"},
+    {CTL_STATUS, condition_long, "condition.detail"},
+    {ASK_DRAIN, drain_node_slash, "a node's name"},
+    {ASK_DRAIN, drain_graceful, "at most 3600 s"},
     {TRACED, trace_reasonless, "trace.reason"},
     {TRACED, trace_unchosen, "trace.chosen"},
     {TRACED, trace_slot, "trace.slot"},
@@ -629,6 +732,22 @@ START_TEST(requests_of_the_operator)
 	ck_assert_str_eq(back.service, "web");
 	frame_done(buffer, len);
 
+	q = (struct control_request){.kind = CONTROL_DRAIN,
+	    .temporary = true,
+	    .graceful_s = CONTROL_GRACEFUL_DEFAULT};
+	strcpy(q.node, "lb1");
+	for (; q.kind <= CONTROL_UNDRAIN; q.kind++) {
+		ck_assert_int_eq(ctl_wire_put_request(buffer, &q), 0);
+		data = unframe(&len);
+		ck_assert_int_eq(
+		    ctl_wire_get_request(&back, data, len, &why), 0);
+		ck_assert_int_eq(back.kind, q.kind);
+		ck_assert_str_eq(back.node, "lb1");
+		ck_assert(back.temporary);
+		ck_assert_uint_eq(back.graceful_s, CONTROL_GRACEFUL_DEFAULT);
+		frame_done(buffer, len);
+	}
+
 	q.kind = CONTROL_STATUS;
 	ck_assert_int_eq(ctl_wire_put_request(buffer, &q), 0);
 	data = unframe(&len);
@@ -674,7 +793,7 @@ make_suite(void)
 	tcase_add_test(tc, requests_to_the_balancer);
 	tcase_add_test(tc, requests_of_the_operator);
 	tcase_add_loop_test(
-	    tc, replies_survive_the_way, 0, CTL_TRACE - CTL_ERROR + 1);
+	    tc, replies_survive_the_way, 0, CTL_UNDRAIN - CTL_ERROR + 1);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -1,300 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The agent's core, driven by hand: a clock that only the test moves, a
- * balancer that answers what the test says. */
+/* The agent's core: its dialogue with the balancer, and operators' commands. */
 #include "config.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/core/core.h"
-#include "balancer/core/table.h"
+#include "tests/unit/core_rig.h"
 #include "tests/unit/unit.h"
-
-#define SEED "cluster:\n  seed: 000102030405060708090a0b0c0d0e0f\n"
-#define WEB \
-	"services:\n" \
-	"  - name: web\n" \
-	"    vips: [203.0.113.10]\n" \
-	"    protocol: tcp\n" \
-	"    ports: [80]\n" \
-	"    table_size: 256\n" \
-	"    backends:\n" \
-	"      - address: 10.1.0.1\n" \
-	"      - address: 10.1.0.2\n" \
-	"        state: %s\n" \
-	"        weight: 3\n"
-#define DNS \
-	"  - name: dns\n" \
-	"    vips: [203.0.113.10]\n" \
-	"    protocol: udp\n" \
-	"    ports: [53]\n" \
-	"    table_size: 256\n" \
-	"    backends:\n" \
-	"      - address: 10.1.0.2\n" \
-	"      - address: 10.1.0.3\n" \
-	"        state: %s\n" \
-	"      - address: 10.1.0.4\n" \
-	"      - address: 10.1.0.5\n"
-
-static struct core *core;
-static struct core_outputs *out;
-static struct mono now;
-static uint64_t last_install; /* id of the newest CORE_INSTALL */
-
-static void
-setup(void)
-{
-	now = (struct mono){1000000000};
-	core = core_new(now, 7);
-	out = core_outputs_new();
-	ck_assert_ptr_nonnull(core);
-	ck_assert_ptr_nonnull(out);
-}
-
-static void
-teardown(void)
-{
-	core_outputs_free(out);
-	core_free(core);
-}
-
-/* The n-th output of this type, or NULL. */
-static const struct core_output *
-find(enum core_output_type type, size_t n)
-{
-	for (size_t i = 0; i < out->n; i++)
-		if (out->items[i].type == type && n-- == 0)
-			return &out->items[i];
-	return NULL;
-}
-
-static const struct core_output *
-need(enum core_output_type type)
-{
-	const struct core_output *o = find(type, 0);
-
-	ck_assert_msg(o != NULL, "no output of type %d", type);
-	ck_assert_msg(find(type, 1) == NULL, "two outputs of type %d", type);
-	return o;
-}
-
-static void
-none(enum core_output_type type)
-{
-	ck_assert_msg(find(type, 0) == NULL, "an output of type %d", type);
-}
-
-static bool
-alarmed(void)
-{
-	for (size_t i = 0; i < out->n; i++)
-		if (out->items[i].type == CORE_LOG &&
-		    out->items[i].level == CORE_ALARM)
-			return true;
-	return false;
-}
-
-static void
-step(struct core_event event)
-{
-	core_step(core, now, &event, out);
-	if (find(CORE_INSTALL, 0) != NULL)
-		last_install = need(CORE_INSTALL)->id;
-}
-
-static void
-event(enum core_event_type type)
-{
-	step((struct core_event){.type = type});
-}
-
-static void
-lost(const char *why)
-{
-	step((struct core_event){.type = CORE_BALANCER_LOST, .text = why});
-}
-
-/* Time passes, in ticks as the core wants them, until there is an output of
- * this type. At most `ms`. */
-static bool
-wait_for(enum core_output_type type, int64_t ms)
-{
-	struct mono end = {now.us + ms * 1000}, next;
-
-	for (;;) {
-		next = core_wakeup(core);
-		if (next.us > end.us)
-			break;
-		now.us = next.us > now.us ? next.us : now.us + 1;
-		event(CORE_TICK);
-		if (find(type, 0) != NULL)
-			return true;
-	}
-	now = end;
-	event(CORE_TICK);
-	return find(type, 0) != NULL;
-}
-
-static struct conf *
-make_conf(const char *state, bool dns)
-{
-	char text[2048];
-	struct errmsg why;
-	struct conf *conf;
-
-	if (dns)
-		snprintf(text, sizeof(text), SEED WEB DNS, state, state);
-	else
-		snprintf(text, sizeof(text), SEED WEB, state);
-	conf = conf_parse("test.yaml", text, strlen(text), &why);
-	ck_assert_msg(conf != NULL, "%s", why.text);
-	return conf;
-}
-
-static void
-load(const char *state, bool dns)
-{
-	step((struct core_event){
-	    .type = CORE_CONFIG_LOADED, .conf = make_conf(state, dns)});
-}
-
-static struct balancer_reply *
-reply_new(enum balancer_reply_kind kind, uint64_t id)
-{
-	struct arena *arena = arena_new();
-	struct balancer_reply *r = arena_alloc(arena, 1, sizeof(*r));
-
-	r->arena = arena;
-	r->kind = kind;
-	r->id = id;
-	r->refusal = "no room";
-	r->status.version = "1";
-	r->status.generation = 1;
-	r->trace.reason = "drop_no_service";
-	r->trace.service = r->trace.interface = "";
-	return r;
-}
-
-static void
-reply(struct balancer_reply *r)
-{
-	step((struct core_event){.type = CORE_BALANCER_REPLY, .reply = r});
-}
-
-/* What a balancer that does its work serves: computed here by itself. */
-static struct report_digest *
-digests_of(struct arena *arena, const struct forwarding *f)
-{
-	struct report_digest *d = arena_alloc(arena, f->n_services, sizeof(*d));
-
-	for (size_t i = 0; i < f->n_services; i++) {
-		const struct forwarding_service *s = &f->services[i];
-		struct table_member m[8];
-		char names[8][ADDR_TEXT_MAX];
-		struct table *t;
-
-		for (size_t j = 0; j < s->n_members; j++)
-			m[j] = (struct table_member){
-			    .name = addr_format(
-				&f->backends[s->members[j].backend], names[j]),
-			    .weight = s->members[j].weight,
-			    .phi = s->members[j].phi};
-		t = table_new(m, s->n_members, s->table_size, f->seed);
-		ck_assert_ptr_nonnull(t);
-		table_digest(t, NULL, d[i].digest);
-		table_free(t);
-		d[i].service = arena_copy(arena, s->name, strlen(s->name));
-	}
-	return d;
-}
-
-enum lie {
-	HONEST,
-	WRONG_DIGEST,
-	MISSING,
-	TWICE, /* one more than there are */
-};
-
-/* The answer to the CORE_INSTALL among the outputs. */
-static struct balancer_reply *
-installed(enum lie lie)
-{
-	const struct core_output *o = need(CORE_INSTALL);
-	struct balancer_reply *r = reply_new(BALANCER_INSTALLED, o->id);
-	size_t n = o->state->n_services;
-	struct report_digest *d = digests_of(r->arena, o->state);
-
-	r->tables = arena_alloc(r->arena, n + 1, sizeof(*d));
-	memcpy(r->tables, d, n * sizeof(*d));
-	r->tables[n] = d[0];
-	r->n_tables = n;
-	if (lie == WRONG_DIGEST)
-		r->tables[n - 1].digest[15] ^= 1;
-	else if (lie == MISSING)
-		r->n_tables--;
-	else if (lie == TWICE)
-		r->n_tables++;
-	return r;
-}
-
-/* Until the balancer is connected; the install is among the outputs. */
-static void
-connect_balancer(void)
-{
-	if (find(CORE_DIAL, 0) == NULL)
-		ck_assert(wait_for(CORE_DIAL, 3000));
-	event(CORE_BALANCER_UP);
-}
-
-/* Answers what is asked while time passes: the balancer lives. */
-static void
-answer_status(uint64_t generation)
-{
-	struct balancer_reply *r = reply_new(
-	    BALANCER_STATUS, need(CORE_ASK_STATUS)->id);
-
-	r->status.generation = generation;
-	reply(r);
-}
-
-/* Connected and in sync, nothing in flight. */
-static void
-settle(void)
-{
-	load("enabled", true);
-	connect_balancer();
-	reply(installed(HONEST));
-	ck_assert(!alarmed());
-}
-
-static void
-command(uint64_t client, enum control_kind kind, const char *service)
-{
-	struct core_event e = {.type = CORE_COMMAND, .client = client};
-
-	e.request.kind = kind;
-	snprintf(e.request.service, sizeof(e.request.service), "%s", service);
-	e.request.trace.protocol = IPPROTO_TCP;
-	addr_parse(&e.request.trace.source, "198.51.100.9");
-	addr_parse(&e.request.trace.destination, "203.0.113.10");
-	step(e);
-}
-
-/* What `guideway status` would say now. */
-static const struct control_reply *
-status(void)
-{
-	const struct core_output *o;
-
-	command(99, CONTROL_STATUS, "");
-	if (find(CORE_REPLY, 0) == NULL)
-		answer_status(1);
-	o = need(CORE_REPLY);
-	ck_assert_uint_eq(o->client, 99);
-	ck_assert_int_eq(o->reply.kind, CONTROL_STATUS);
-	return &o->reply;
-}
 
 START_TEST(connects_and_installs)
 {
@@ -435,8 +148,8 @@ START_TEST(audit)
 	bool audited = false;
 
 	settle();
-	for (int s = 0; s < 70 && !audited; s += 5) {
-		ck_assert(wait_for(CORE_ASK_STATUS, 6000));
+	while (!audited) {
+		ck_assert(wait_for(CORE_ASK_STATUS, 61000));
 		audited = need(CORE_ASK_STATUS)->read_back;
 		if (!audited)
 			answer_status(1);
@@ -456,6 +169,18 @@ START_TEST(another_generation_is_served)
 	ck_assert(wait_for(CORE_ASK_STATUS, 6000));
 	answer_status(8);
 	ck_assert(alarmed());
+	reply(installed(HONEST));
+	ck_assert(status()->node.in_sync);
+}
+END_TEST
+
+START_TEST(another_generation_in_a_pong)
+{
+	settle();
+	pong.generation = 8;
+	ck_assert(wait_for(CORE_INSTALL, 300));
+	ck_assert(alarmed());
+	pong.generation = 0;
 	reply(installed(HONEST));
 	ck_assert(status()->node.in_sync);
 }
@@ -575,11 +300,12 @@ END_TEST
 START_TEST(silence_is_hung_up_on)
 {
 	settle();
-	ck_assert(wait_for(CORE_ASK_STATUS, 6000));
+	mute = true; /* a ping is on its way */
 	ck_assert(!wait_for(CORE_HANGUP, 1990));
 	ck_assert(wait_for(CORE_HANGUP, 20));
 	ck_assert_ptr_nonnull(
 	    strstr(status()->node.balancer_error, "silent for 2.0 s"));
+	mute = false;
 	connect_balancer();
 	reply(installed(HONEST));
 	ck_assert(status()->node.in_sync);
@@ -740,7 +466,7 @@ struct walk {
 	uint64_t clients;
 	struct core_output asks[512];
 	size_t n_asks;
-	bool dialling, up;
+	bool dialling, up, persisting;
 	uint64_t trace; /* of what was said */
 };
 
@@ -771,6 +497,7 @@ note(struct walk *w)
 		case CORE_INSTALL:
 		case CORE_ASK_STATUS:
 		case CORE_ASK_TRACE:
+		case CORE_PING:
 			ck_assert(w->up);
 			ck_assert_uint_lt(w->n_asks, 512);
 			w->asks[w->n_asks++] = *o;
@@ -779,6 +506,16 @@ note(struct walk *w)
 			ck_assert_uint_eq(w->open[o->client], 1);
 			w->open[o->client] = 0;
 			break;
+		case CORE_PERSIST:
+			ck_assert(!w->persisting);
+			w->persisting = true;
+			break;
+		case CORE_SET_ROUTES:
+			for (size_t r = 0; r < o->n_routes; r++)
+				w->trace = w->trace * 31 +
+				    (uint64_t)o->routes[r].route;
+			break;
+		case CORE_ASK_BIRD:
 		case CORE_LOG:
 			break;
 		}
@@ -792,17 +529,53 @@ walk_answer(struct walk *w)
 	enum balancer_reply_kind kind = o->type == CORE_INSTALL
 	    ? BALANCER_INSTALLED
 	    : o->type == CORE_ASK_TRACE ? BALANCER_TRACE
+	    : o->type == CORE_PING      ? BALANCER_PONG
 					: BALANCER_STATUS;
+	struct balancer_reply *r;
 	uint64_t id = o->id;
 
 	if (w->n_asks == 0)
 		return;
 	if (draw(w, 10) == 0)
-		kind = (enum balancer_reply_kind)draw(w, 4);
+		kind = (enum balancer_reply_kind)draw(w, 5);
 	if (draw(w, 30) == 0)
 		id++;
 	memmove(w->asks, w->asks + 1, --w->n_asks * sizeof(*w->asks));
-	reply(reply_new(kind, id));
+	r = reply_new(kind, id);
+	r->pong = (struct balancer_pong){.generation = last_generation,
+	    .next_hops_version = draw(w, 3),
+	    .device = draw(w, 4) != 0,
+	    .device_name = "gw0",
+	    .device_error = ""};
+	reply(r);
+}
+
+static void
+walk_kernel(struct walk *w)
+{
+	static struct vip_route_entry entry = {.route = VIP_ROUTE_ACTIVE};
+	const struct vip_routes routes = {.device = draw(w, 4) != 0,
+	    .ifindex = (uint32_t)draw(w, 3),
+	    .entries = &entry,
+	    .n = draw(w, 2),
+	    .error = draw(w, 8) == 0 ? "denied" : ""};
+
+	addr_parse(&entry.vip, "203.0.113.10");
+	step((struct core_event){.type = CORE_ROUTES, .routes = &routes});
+}
+
+static void
+walk_bird(struct walk *w)
+{
+	struct arena *arena = arena_new();
+	struct bird_report *r = arena_alloc(arena, 1, sizeof(*r));
+
+	*r = (struct bird_report){.arena = arena,
+	    .begun = now,
+	    .state = (enum bird_state)draw(w, 5),
+	    .why = "it is away",
+	    .version = "2"};
+	step((struct core_event){.type = CORE_BIRD, .bird = r});
 }
 
 static void
@@ -810,7 +583,7 @@ walk_step(struct walk *w)
 {
 	static const char *const states[] = {"enabled", "draining", "disabled"};
 
-	switch (draw(w, 9)) {
+	switch (draw(w, 12)) {
 	case 0:
 		load(states[draw(w, 3)], draw(w, 2) == 0);
 		break;
@@ -835,7 +608,7 @@ walk_step(struct walk *w)
 	case 4:
 		w->open[++w->clients] = 1;
 		command(w->clients,
-		    (enum control_kind)(CONTROL_STATUS + draw(w, 3)),
+		    (enum control_kind)(CONTROL_STATUS + draw(w, 5)),
 		    draw(w, 2) == 0 ? "web" : "dns");
 		break;
 	case 5:
@@ -848,6 +621,19 @@ walk_step(struct walk *w)
 	case 6:
 		now.us += (int64_t)draw(w, 3000000);
 		event(CORE_TICK);
+		break;
+	case 7:
+		walk_kernel(w);
+		break;
+	case 8:
+		walk_bird(w);
+		break;
+	case 9:
+		if (!w->persisting)
+			return;
+		w->persisting = false;
+		step((struct core_event){.type = CORE_PERSISTED,
+		    .text = draw(w, 3) == 0 ? "disk full" : NULL});
 		break;
 	default:
 		if (w->n_asks == 0)
@@ -866,8 +652,13 @@ walk(uint64_t seed)
 
 	memset(&w, 0, sizeof(w));
 	w.random = seed;
-	for (int i = 0; i < 1500; i++)
+	mute = true; /* pings are answered here */
+	for (int i = 0; i < 2000; i++)
 		walk_step(&w);
+	if (w.persisting) {
+		step((struct core_event){.type = CORE_PERSISTED});
+		note(&w);
+	}
 	now.us += 3000000; /* nobody waits longer */
 	event(CORE_TICK);
 	note(&w);
@@ -904,6 +695,7 @@ make_suite(void)
 	tcase_add_loop_test(tc, wrong_digests, 0, ROWS(lies));
 	tcase_add_test(tc, audit);
 	tcase_add_test(tc, another_generation_is_served);
+	tcase_add_test(tc, another_generation_in_a_pong);
 	tcase_add_test(tc, reload_failed);
 	tcase_add_test(tc, first_load_failed);
 	tcase_add_loop_test(tc, lost_at_each_point, 0, 6);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands to drain this node and to bring it back. The operator's wish is
+ * on disk before it counts: a node that was taken out for repair must not come
+ * back by itself with the next start. */
+#include "config.h"
+
+#include <string.h>
+
+#include "agent/core/core_impl.h"
+
+void
+drain_loaded(struct core *core, struct mono now, bool draining,
+    const char *trouble, struct core_outputs *out)
+{
+	if (trouble != NULL)
+		core_say(out, CORE_ALARM, "state: %s", trouble);
+	if (!draining)
+		return;
+	core_say(out, CORE_WARNING,
+	    "this node is drained, %s; 'guideway node undrain' brings it back",
+	    trouble == NULL ? "as it was before the restart"
+			    : "to be on the safe side");
+	core->drain.operator= true;
+	drain_begin(&core->drain, now, 0);
+}
+
+static void
+reply_accepted(struct core *core, uint64_t client,
+    const struct control_request *q, struct core_outputs *out)
+{
+	struct core_output *o = core_put(out, CORE_REPLY);
+
+	o->client = client;
+	o->reply.kind = q->kind;
+	o->reply.node.name = report_node_name(core);
+}
+
+static void
+carry_out(struct core *core, struct mono now, const struct control_request *q,
+    struct core_outputs *out)
+{
+	struct drain *d = &core->drain;
+	bool draining = q->kind == CONTROL_DRAIN;
+	uint32_t graceful_s = q->graceful_s;
+
+	if (graceful_s == CONTROL_GRACEFUL_DEFAULT)
+		graceful_s = core->conf->announce.graceful_shutdown_s;
+	/* The operator's word to come back overrides a shutdown's, too. */
+	if (q->temporary || !draining)
+		d->temporary = draining;
+	if (!q->temporary)
+		d->operator= draining;
+	drain_begin(d, now, graceful_s);
+	core_say(out, CORE_INFO, "node: %s%s", draining ? "drain" : "undrain",
+	    q->temporary ? ", temporarily" : "");
+}
+
+void
+drain_command(struct core *core, struct mono now, uint64_t client,
+    const struct control_request *q, struct core_outputs *out)
+{
+	struct core_output *o;
+
+	if (q->node[0] != '\0' && strcmp(q->node, report_node_name(core)) != 0)
+		command_error(out, client,
+		    "this is node '%s', which cannot act for '%s'; say it "
+		    "there",
+		    report_node_name(core), q->node);
+	else if (!announce_enabled(core))
+		command_error(out, client,
+		    "this node announces nothing (announce.enabled is false in "
+		    "the configuration), so the routes are yours to withdraw");
+	else if (core->persisting.busy)
+		command_error(out, client,
+		    "another command is being written to disk; try again");
+	else if (q->temporary) {
+		carry_out(core, now, q, out);
+		reply_accepted(core, client, q, out);
+	} else {
+		core->persisting = (struct persisting){true, client, *q};
+		o = core_put(out, CORE_PERSIST);
+		o->draining = q->kind == CONTROL_DRAIN;
+	}
+}
+
+void
+drain_persisted(struct core *core, struct mono now, const char *failure,
+    struct core_outputs *out)
+{
+	struct persisting p = core->persisting;
+
+	core->persisting.busy = false;
+	if (!p.busy)
+		return;
+	if (failure == NULL) {
+		carry_out(core, now, &p.request, out);
+		if (p.client != 0)
+			reply_accepted(core, p.client, &p.request, out);
+		return;
+	}
+	core_say(out, CORE_ALARM, "state: %s", failure);
+	if (p.client != 0)
+		command_error(out, p.client,
+		    "nothing has changed, since it could not be remembered: %s",
+		    failure);
+}
+
+bool
+drain_gone(const struct core *core)
+{
+	const struct bird_view *b = &core->announce.bird;
+	const struct bird_route *r;
+
+	if (core->announce.kernel.n > 0)
+		return false;
+	/* One that does not run, or that we may not ask, tells nothing more. */
+	if (b->report == NULL || b->report->state != BIRD_OK)
+		return true;
+	if (!bird_is_fresh(core))
+		return false;
+	for (size_t i = 0; i < core->gate->n_vips; i++) {
+		r = bird_find(core, &core->gate->vips[i].vip);
+		if (r != NULL && r->exported > 0)
+			return false;
+	}
+	return true;
+}
