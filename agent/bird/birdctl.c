@@ -64,7 +64,8 @@ after(struct event *event, unsigned ms)
 {
 	const struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
 
-	evtimer_add(event, &tv);
+	if (evtimer_add(event, &tv) == -1)
+		log_warnx("bird", "out of memory for a timer");
 }
 
 static int64_t

@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every allocation of the configuration, of the view, of the forwarding state
- * and for a client fails once: each must say so and leave nothing behind. The
- * program brings its own malloc for that, on top of glibc's; it is not built
- * with sanitizers, which do the same. */
+/* Every allocation of the configuration, of the view, of the forwarding state,
+ * of a reading of BIRD and for a client fails once: each must say so and leave
+ * nothing behind. The program brings its own malloc for that, on top of
+ * glibc's; it is not built with sanitizers, which do the same. */
 #include "config.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/bird/birdctl.h"
+#include "agent/bird/reading.h"
 #include "agent/ctl/ctl.h"
 #include "common/conf.h"
 #include "common/unix_socket.h"
 #include "common/view.h"
+#include "tests/unit/bird_samples.h"
+#include "tests/unit/fake_bird.h"
 #include "tests/unit/unit.h"
 
 void *__libc_malloc(size_t);
@@ -167,6 +173,43 @@ try_unpack(struct errmsg *why)
 	return f != NULL;
 }
 
+/* 0, or -1 with why. */
+static int
+read_reply(struct reading *reading, const char *reply, struct errmsg *why)
+{
+	size_t len = strlen(reply);
+	struct reply_line line;
+	static struct reply r;
+
+	reply_init(&r);
+	while (reply_next(&r, &reply, &len, &line, why) == REPLY_LINE)
+		if (reading_line(reading, &line, why) != READING_ON)
+			return -1;
+	return 0;
+}
+
+static bool
+try_reading(struct errmsg *why)
+{
+	static const char *const replies[] = {sample_protocols,
+	    sample_exported_up4, sample_exported_both, sample_table_vip4,
+	    sample_table_vip6};
+	struct reading *reading = reading_new();
+	struct bird_report *report = NULL;
+	int rc = 0;
+
+	errmsg_set(why, "out of memory");
+	if (reading == NULL)
+		return false;
+	for (int i = 0; rc == 0 && i < ROWS(replies); i++)
+		rc = read_reply(reading, replies[i], why);
+	if (rc == 0 && (report = reading_report(reading, "2")) == NULL)
+		errmsg_set(why, "out of memory");
+	reading_free(reading);
+	bird_report_free(report);
+	return report != NULL;
+}
+
 static const struct {
 	bool (*try)(struct errmsg *);
 	const char *error;
@@ -177,6 +220,7 @@ static const struct {
     {try_check, "out of memory"},
     {try_pack, "out of memory"},
     {try_unpack, NULL},
+    {try_reading, "out of memory"},
 };
 
 START_TEST(each_allocation_fails)
@@ -264,6 +308,98 @@ START_TEST(client_without_memory)
 }
 END_TEST
 
+/* In a process of its own, which has all the memory it wants. */
+static pid_t
+start_fake_bird(const char *path)
+{
+	static const struct fake_plan plan = {.at = ""};
+	int fd = unix_listen(path, NULL);
+	pid_t child;
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_ne(child = fork(), -1);
+	if (child == 0) {
+		struct event_base *base = event_base_new();
+
+		fake_bird_new(base, path, fd, &plan);
+		event_base_dispatch(base);
+		_exit(1);
+	}
+	close(fd);
+	return child;
+}
+
+static void
+count_reports(void *ctx, struct bird_report *r)
+{
+	int *by_state = ctx;
+
+	by_state[r->state]++;
+	bird_report_free(r);
+}
+
+/* One reading, during which an allocation fails: it is told, and read again.
+ * Some failures libevent keeps to itself (a bufferevent then sends nothing);
+ * they are found as silence. */
+static void
+read_bird(const char *path, long n)
+{
+	static const struct birdctl_times times = {.retry = 1,
+	    .busy_retry = 1,
+	    .busy_max = 10000,
+	    .silence = 300,
+	    .whole = 10000,
+	    .pause = 1,
+	    .wake = 1000,
+	    .wake_for = 1000,
+	    .look = 1000};
+	struct event_base *base = event_base_new();
+	int by_state[BIRD_GARBLED + 1] = {0};
+	struct birdctl *ctl;
+
+	ctl = birdctl_new_timed(base, path, &times, count_reports, by_state);
+	ck_assert_ptr_nonnull(ctl);
+	has_failed = false;
+	countdown = n;
+	while (by_state[BIRD_OK] == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	countdown = -1;
+	ck_assert_msg(by_state[BIRD_ABSENT] + by_state[BIRD_DENIED] == 0,
+	    "allocation %ld", n);
+	birdctl_free(ctl);
+	event_base_free(base);
+}
+
+START_TEST(bird_without_memory)
+{
+	char dir[] = "/tmp/gw-alloc.XXXXXX", path[64];
+	size_t descriptors;
+	long blocks;
+	pid_t child;
+
+	event_set_log_callback(ignore_log);
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/bird.ctl", dir);
+	child = start_fake_bird(path);
+	read_bird(path, -1); /* makes what libevent keeps */
+	blocks = live;
+	descriptors = open_descriptors();
+	has_failed = true;
+	for (long n = 0; has_failed; n++) {
+		read_bird(path, n);
+		ck_assert_msg(live == blocks,
+		    "%ld blocks leak when allocation %ld fails", live - blocks,
+		    n);
+		ck_assert_msg(open_descriptors() == descriptors,
+		    "a descriptor leaks when allocation %ld fails", n);
+	}
+	kill(child, SIGKILL); /* check has its own idea of SIGTERM */
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	unlink(path);
+	rmdir(dir);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -273,6 +409,7 @@ make_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, each_allocation_fails, 0, ROWS(rows));
 	tcase_add_test(tc, client_without_memory);
+	tcase_add_test(tc, bird_without_memory);
 	suite_add_tcase(s, tc);
 	return s;
 }
