@@ -50,6 +50,7 @@ struct birdctl {
 	struct mono dialled; /* when it was last tried to connect */
 	struct mono busy;    /* since when others wait there; 0: they do not */
 
+	struct mono begun;     /* the reading was */
 	struct event *go;      /* connects, or begins a reading */
 	struct event *look;    /* asks for the status */
 	struct event *silence; /* no byte came for too long */
@@ -193,6 +194,7 @@ rest(struct birdctl *b)
 static void
 begin_reading(struct birdctl *b)
 {
+	b->begun = mono_now();
 	reading_free(b->reading);
 	if ((b->reading = reading_new()) == NULL)
 		fail_memory(b);
@@ -223,6 +225,7 @@ finish_reading(struct birdctl *b)
 		fail_memory(b);
 		return;
 	}
+	r->begun = b->begun;
 	reading_free(b->reading);
 	b->reading = NULL;
 	if (!b->told || b->last.state != BIRD_OK)
