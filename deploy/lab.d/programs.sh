@@ -9,22 +9,42 @@ LARGE_MB=24 # the file /large on every backend
 
 programs_of() {
 	case $1 in
-	lb*) echo balancer agent ;;
+	router)
+		case $(router_kind) in
+		frr) echo zebra bfdd bgpd ;;
+		*) echo bird ;;
+		esac
+		;;
+	mon) echo gobgpd ;;
+	lb*) echo bird balancer agent ;;
 	be*) echo nginx ;;
 	esac
 }
 
 lab_builddir() { cat "$RUN/build"; }
 
+# shellcheck disable=SC2034 # command is the caller's
 program_command() {
-	local config=$RUN/$1/guideway.yaml build
+	local config=$RUN/$1/guideway.yaml build frr=$RUN/$1/frr
 	build=$(lab_builddir)
+	[[ " $(programs_of "$1") " = *" $2 "* ]] ||
+		die "no program '$2'; $1 has: $(programs_of "$1")"
 	case $2 in
 	nginx) command=(nginx -c "$RUN/$1/nginx.conf") ;;
 	balancer)
 		command=("$build/balancer/guideway-balancer" --config "$config") ;;
 	agent) command=("$build/agent/guideway-agent" --config "$config") ;;
-	*) die "no program '$2'; $1 has: $(programs_of "$1")" ;;
+	# Its socket is for the group of the user that the agent becomes.
+	bird)
+		command=(bird -f -u bird -g nogroup -c "$RUN/$1/bird.conf"
+		    -s "$RUN/$1/bird.ctl") ;;
+	gobgpd) command=(gobgpd -f "$RUN/$1/gobgpd.toml" --log-plain) ;;
+	zebra | bgpd | bfdd)
+		command=("/usr/lib/frr/$2" -f /dev/null -i "$frr/$2.pid"
+		    -z "$frr/zserv.api" --vty_socket "$frr" -P 0
+		    --log stdout)
+		[ "$2" != bfdd ] || command+=(--bfdctl "$frr/bfdd.sock")
+		;;
 	esac
 }
 
@@ -47,6 +67,12 @@ program_start() {
 	setsid ip netns exec "$PREFIX$host" "${command[@]}" \
 	    </dev/null >>"$RUN/$host/$program.log" 2>&1 9>&- &
 	echo $! >"$RUN/$host/$program.pid"
+	case $program in
+	# The others would try again only after 10 s.
+	zebra) wait_for 10 zebra test -S "$RUN/router/frr/zserv.api" ;;
+	bgpd) frr_configure ||
+		die "FRR does not take its configuration: $RUN/router/vtysh.log" ;;
+	esac
 }
 
 program_signal() {
@@ -86,9 +112,12 @@ programs_up() {
 	done
 	for host in "${NODES[@]}"; do
 		[ -e "$RUN/$host/guideway.yaml" ] || node_files "$host"
+		[ -e "$RUN/$host/bird.conf" ] || bgp_node_files "$host"
 	done
+	[ -e "$RUN/router/bird.conf" ] || bgp_router_files
+	[ -e "$RUN/mon/gobgpd.toml" ] || bgp_mon_files
 	echo "lab: programs"
-	for host in "${EDGES[@]}"; do
+	for host in "${HOSTS[@]}"; do
 		for program in $(programs_of "$host"); do
 			program_start "$host" "$program"
 		done
@@ -99,6 +128,10 @@ programs_up() {
 	for host in "${NODES[@]}"; do
 		program_wait "$host" balancer node_ready "$host"
 	done
+	# Who drained a node, or routes by hand, knows what is announced.
+	[ ! -e "$RUN/announced" ] || return 0
+	program_wait router "$(router_kind)" bgp_spreads
+	touch "$RUN/announced"
 }
 
 # A program that does not come up says why in its log.
@@ -144,6 +177,8 @@ backend_files() {
 	events { worker_connections 4096; }
 	http {
 		access_log off;
+		keepalive_requests 1000000;
+		keepalive_timeout 600s;
 		default_type application/octet-stream;
 		client_max_body_size 0;
 		client_body_temp_path $dir/temp/body;
@@ -181,12 +216,17 @@ backend_files() {
 # version into the other are used.
 node_files() {
 	local host=$1 dir=$RUN/$1
-	mkdir -p "$dir/run"
+	mkdir -p "$dir/run" "$dir/state"
+	chown nobody "$dir/state"
 	cat >"$dir/guideway.yaml" <<-END
 	node:
 	  name: $host
 	  run_dir: $dir/run
+	  state_dir: $dir/state
 	  user: nobody
+	announce:
+	  bird: $dir/bird.ctl
+	  drain_quiet: 2
 	cluster:
 	  seed: 000102030405060708090a0b0c0d0e0f
 	balancer:

@@ -3,7 +3,7 @@
 # What the lab shows of itself.
 
 lab_status() {
-	local host program pid line
+	local host program pid line vip
 	if [ ! -e "$RUN/up" ]; then
 		echo "The lab is down. Start it: $0 up"
 		return 1
@@ -11,16 +11,23 @@ lab_status() {
 	echo "Lab $PREFIX  VIPs $VIP4 $VIP6  build $(lab_builddir)"
 	echo
 	printf '%-8s %-15s %-20s %s\n' HOST IPv4 IPv6 RUNS
-	printf '%-8s %-15s %-20s %s\n' router "" "" "ECMP to $(status_route)"
-	for host in "${EDGES[@]}"; do
+	for host in "${HOSTS[@]}"; do
 		line=
 		for program in $(programs_of "$host"); do
 			pid=$(program_pid "$host" "$program")
 			line+="$program ${pid:-DOWN}  "
 		done
 		[[ $host != lb* ]] || line+=$(status_node "$host")
+		if [ "$host" = router ]; then
+			printf '%-8s %-15s %-20s %s\n' router "" "" "$line"
+			continue
+		fi
 		printf '%-8s %-15s %-20s %s\n' "$host" "$(addr4 "$host")" \
 		    "$(addr6 "$host")" "$line"
+	done
+	echo
+	for vip in "$VIP4" "$VIP6"; do
+		printf '%-16s goes over %s\n' "$vip" "$(bgp_next_hops "$vip")"
 	done
 }
 
@@ -28,15 +35,10 @@ lab_status() {
 status_node() {
 	guideway "$1" status --json 2>/dev/null | jq -r '
 	    (if .balancer.in_sync then "in sync: " else "NOT IN SYNC: " end) +
-	    ([.services[] | .name + " " + .digest[:8]] | join(", "))' ||
+	    ([.services[] | .name + " " + .digest[:8]] | join(", ")) +
+	    "  announces " + ([.announce.vips[]? |
+		select(.state == "announced")] | length | tostring)' ||
 		echo "its agent does not answer"
-}
-
-# The nodes that the router's route to the IPv4 VIP goes over.
-status_route() {
-	ip -n "${PREFIX}router" -j route show "$VIP4" |
-		jq -r '[.[] | if .nexthops then .nexthops[].dev else .dev end] |
-		    join(" ")'
 }
 
 lab_show() {
@@ -46,6 +48,8 @@ lab_show() {
 	vip6) echo "$VIP6" ;;
 	run) echo "$RUN" ;;
 	hosts) echo "${HOSTS[*]}" ;;
+	router) router_kind ;;
+	hops.*) bgp_next_hops "${1#hops.}" ;;
 	build) lab_builddir ;;
 	addr4.* | addr6.* | tunnel.*)
 		host=${1#*.}

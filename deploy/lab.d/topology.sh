@@ -15,7 +15,7 @@ esac
 
 NODES=(lb1 lb2 lb3)
 BACKENDS=(be1 be2 be3 be4)
-EDGES=(client "${NODES[@]}" "${BACKENDS[@]}") # each has one link, eth0
+EDGES=(client mon "${NODES[@]}" "${BACKENDS[@]}") # each has one link, eth0
 HOSTS=(router "${EDGES[@]}")
 
 VIP4=203.0.113.10
@@ -26,6 +26,7 @@ VIP6=2001:db8:f::10
 net4() {
 	case $1 in
 	client) echo 198.51.100. ;;
+	mon) echo 10.3.1. ;;
 	lb*) echo "10.1.${1#lb}." ;;
 	be*) echo "10.2.${1#be}." ;;
 	esac
@@ -33,6 +34,7 @@ net4() {
 net6() {
 	case $1 in
 	client) echo 2001:db8:c:: ;;
+	mon) echo 2001:db8:3:: ;;
 	lb*) echo "2001:db8:1:${1#lb}::" ;;
 	be*) echo "2001:db8:2:${1#be}::" ;;
 	esac
@@ -55,7 +57,6 @@ topology_up() {
 	    net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
 	    net.ipv4.fib_multipath_hash_policy=1 \
 	    net.ipv6.fib_multipath_hash_policy=1
-	topology_route "${NODES[@]}"
 	# The XDP program on a backend without a GRE device wants whole
 	# checksums, and veth has the sender leave them for the receiver.
 	for host in "${BACKENDS[@]}"; do
@@ -79,17 +80,26 @@ link_up() {
 	ip -n "$PREFIX$host" route add default via "$(net6 "$host")1"
 }
 
-# topology_route NODE...: the router's ECMP routes to the VIPs.
+# topology_route NODE...: routes of the router's own to the VIPs, which win over
+# those that it has from BGP; without a node, none.
 topology_route() {
 	local host hops4=() hops6=()
 
-	[ $# -gt 0 ] || die "route: name one node or more: ${NODES[*]}"
+	if [ $# -eq 0 ]; then
+		ip -n "${PREFIX}router" route del "$VIP4/32" metric 0 proto static \
+		    2>/dev/null || true
+		ip -n "${PREFIX}router" route del "$VIP6/128" metric 1 \
+		    proto static 2>/dev/null || true
+		return
+	fi
 	for host; do
 		[[ " ${NODES[*]} " = *" $host "* ]] ||
 			die "route: '$host' is none of ${NODES[*]}"
 		hops4+=(nexthop via "$(addr4 "$host")" dev "$host")
 		hops6+=(nexthop via "$(addr6 "$host")" dev "$host")
 	done
-	ip -n "${PREFIX}router" route replace "$VIP4/32" "${hops4[@]}"
-	ip -n "${PREFIX}router" route replace "$VIP6/128" "${hops6[@]}"
+	ip -n "${PREFIX}router" route replace "$VIP4/32" metric 0 proto static \
+	    "${hops4[@]}"
+	ip -n "${PREFIX}router" route replace "$VIP6/128" metric 1 proto static \
+	    "${hops6[@]}"
 }
