@@ -19,14 +19,15 @@
 #define PATIENCE_PER_SLOT_US 1
 
 /* Is it alive, and fit to forward? */
-#define PING_EVERY_MS 250
+#define PING_EVERY_MS 150
 /* Does it serve what it said? Reading back costs it a pass over all tables, so
  * that is rare. */
 #define AUDIT_EVERY_MS 60000
 
 /* One that forwards answers within milliseconds, or, while it builds tables, a
- * few times later than they take (10 to 20 ns a slot). */
-#define SILENCE_US           1000000
+ * few times later than they take (10 to 20 ns a slot). With the time between
+ * two pings, what hangs is withdrawn within a second. */
+#define SILENCE_US           750000
 #define SILENCE_SLOTS_PER_US 10
 
 #define RETRY_MIN_MS 1000

@@ -258,9 +258,9 @@ START_TEST(silence_withdraws_within_a_second)
 {
 	announced();
 	mute = true;
-	after(900);
+	after(700);
 	ck_assert_uint_eq(kernel.n, 1);
-	after(400);
+	after(300);
 	ck_assert_uint_eq(kernel.n, 0);
 	ck_assert_ptr_nonnull(strstr(shown()->why, "balancer"));
 }
@@ -316,7 +316,7 @@ START_TEST(an_install_changes_nothing)
 	announced();
 	load("draining", true);
 	ck_assert_ptr_null(find(CORE_SET_ROUTES, 0));
-	now.us += 900000;
+	now.us += 700000;
 	event(CORE_TICK);
 	ck_assert_ptr_null(find(CORE_SET_ROUTES, 0));
 	load("enabled", true);
