@@ -29,9 +29,11 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+lab_options=() # for `lab up`
+
 start_lab() {
 	# Output goes to the log; the reason of a failure is its end.
-	lab up ${GUIDEWAY_BUILD:+--build "$GUIDEWAY_BUILD"} \
+	lab up ${GUIDEWAY_BUILD:+--build "$GUIDEWAY_BUILD"} "${lab_options[@]}" \
 	    >"$work/up" 2>&1 && return
 	cat "$work/up"
 	echo "Bail out! the lab does not come up"
