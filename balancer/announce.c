@@ -12,18 +12,21 @@
 #include "balancer/io/routedev.h"
 #include "common/log.h"
 
-/* What is not told of is seen this late: silence, and a name that is free. */
+/* What is not told of is seen this late: an agent's silence, for one. */
 #define CHECK_US 250000
+/* A device that could not be made is tried again this often. */
+#define RETRY_US 1000000
 
 struct announce {
 	const struct ports *ports;
-	struct routedev *device; /* NULL: not to be had */
-	const char *name;        /* of the configuration's */
+	struct routedev *device;
+	const char *name; /* of the configuration's */
 	uint32_t agent_grace_s;
 	struct event *check;
 	bool installed, ending;
 	struct mono heard;
 	bool up;
+	struct mono tried;     /* in vain, to make it */
 	struct errmsg why_not; /* empty while it is up */
 };
 
@@ -46,27 +49,35 @@ announce_may(const struct announce_facts *f, struct errmsg *why)
 	return false;
 }
 
-/* Said once for each new cause. */
+/* Said once for each new cause; a fault is one for the operator to mend. */
 static void
-stay_down(struct announce *a, const char *why)
+stay_down(struct announce *a, const char *why, bool fault)
 {
+	bool is_new = strcmp(a->why_not.text, why) != 0;
+
 	if (a->up)
 		log_warnx("announce", "%s: taken away: %s", a->name, why);
-	else if (strcmp(a->why_not.text, why) != 0)
+	else if (is_new && fault)
+		log_warnx("announce", "%s: not there: %s", a->name, why);
+	else if (is_new)
 		log_info("announce", "%s: not there: %s", a->name, why);
 	a->up = false;
 	errmsg_set(&a->why_not, "%s", why);
 }
 
 static void
-come_up(struct announce *a)
+come_up(struct announce *a, struct mono now)
 {
 	struct errmsg why;
 
 	if (a->up && !routedev_is_up(a->device))
-		stay_down(a, "somebody else has deleted it");
+		stay_down(
+		    a, "somebody else has deleted it, or set it down", true);
+	if (!a->up && now.us - a->tried.us < RETRY_US)
+		return;
 	if (routedev_up(a->device, &why) == -1) {
-		stay_down(a, why.text);
+		a->tried = now;
+		stay_down(a, why.text, true);
 		return;
 	}
 	if (!a->up)
@@ -78,22 +89,23 @@ come_up(struct announce *a)
 void
 announce_check(struct announce *a)
 {
+	struct mono now = mono_now();
 	struct errmsg ports_error, why;
 	struct announce_facts facts = {.installed = a->installed,
-	    .now = mono_now(),
+	    .now = now,
 	    .heard = a->heard,
 	    .agent_grace_s = a->agent_grace_s};
 
-	if (a->device == NULL || a->ending)
+	if (a->ending)
 		return;
 	if (ports_fit(a->ports, &ports_error) == -1)
 		facts.ports_error = ports_error.text;
 	if (announce_may(&facts, &why)) {
-		come_up(a);
+		come_up(a, now);
 		return;
 	}
 	routedev_down(a->device);
-	stay_down(a, why.text);
+	stay_down(a, why.text, false);
 }
 
 static void
@@ -116,14 +128,17 @@ announce_new(struct event_base *base, const struct conf_announce *conf,
 	a->ports = ports;
 	a->name = conf->device;
 	a->agent_grace_s = conf->agent_grace_s;
-	a->device = routedev_new(conf->device, &a->why_not);
-	if (a->device == NULL)
+	a->tried.us = -RETRY_US; /* never */
+	if ((a->device = routedev_new(conf->device, why)) == NULL)
+		goto fail;
+	if (routedev_open(a->device, &a->why_not) == -1)
 		log_warnx("announce", "nothing can be announced: %s",
 		    a->why_not.text);
 	a->check = event_new(base, -1, EV_PERSIST, on_check, a);
 	if (a->check != NULL && event_add(a->check, &every) == 0)
 		return a;
 	errmsg_set(why, "announce: cannot add an event");
+fail:
 	announce_free(a);
 	return NULL;
 }
@@ -158,10 +173,9 @@ announce_withdraw(struct announce *a)
 	bool was_up = a->up;
 
 	a->ending = true;
-	if (a->device != NULL)
-		routedev_down(a->device);
+	routedev_down(a->device);
 	if (was_up)
-		stay_down(a, "the balancer is ending");
+		stay_down(a, "the balancer is ending", false);
 	return was_up;
 }
 

@@ -22,8 +22,9 @@
 
 struct routedev {
 	char name[IFNAMSIZ];
-	int fd; /* close-on-exec: a child that had it would keep the device */
-	uint32_t ifindex; /* 0: not made */
+	int fd; /* -1: not open. Close-on-exec: a child that had it would keep
+		   the device */
+	uint32_t ifindex; /* of the device that we made; 0: none */
 	struct rtnl *rtnl;
 };
 
@@ -37,12 +38,8 @@ routedev_new(const char *name, struct errmsg *why)
 		return NULL;
 	}
 	snprintf(d->name, sizeof(d->name), "%s", name);
-	if ((d->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC)) == -1)
-		errmsg_sys(why,
-		    "%s: " TUN_PATH
-		    " (is the module tun loaded, and may we open it?)",
-		    name);
-	else if ((d->rtnl = rtnl_new(NULL, 0, why)) != NULL)
+	d->fd = -1;
+	if ((d->rtnl = rtnl_new(NULL, 0, why)) != NULL)
 		return d;
 	routedev_free(d);
 	return NULL;
@@ -57,6 +54,18 @@ routedev_free(struct routedev *d)
 	if (d->fd != -1)
 		close(d->fd);
 	free(d);
+}
+
+int
+routedev_open(struct routedev *d, struct errmsg *why)
+{
+	if (d->fd == -1)
+		d->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (d->fd != -1)
+		return 0;
+	return errmsg_sys(why,
+	    "%s: " TUN_PATH " (is the module tun loaded, and may we open it?)",
+	    d->name);
 }
 
 static void
@@ -83,25 +92,36 @@ set_up(struct routedev *d)
 	return ask(d, netlink_link_up(buf, rtnl_seq(d->rtnl), d->ifindex));
 }
 
+/* EXCL: without it we would be attached to a device that somebody made to stay,
+ * and that one would outlive us, with the routes on it. */
+static int
+make(struct routedev *d, struct errmsg *why)
+{
+	struct ifreq ifr = {
+	    .ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL)};
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", d->name);
+	/* After a RTM_DELLINK the descriptor is as good as new. */
+	if (ioctl(d->fd, TUNSETIFF, &ifr) == 0) {
+		d->ifindex = if_nametoindex(d->name);
+		return 0;
+	}
+	if (errno == EBUSY)
+		return errmsg_set(why,
+		    "%s is somebody else's: delete it, or name another with "
+		    "announce.device",
+		    d->name);
+	return errmsg_sys(why, "%s", d->name);
+}
+
 int
 routedev_up(struct routedev *d, struct errmsg *why)
 {
-	struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI};
-
 	if (routedev_is_up(d))
 		return 0;
-	d->ifindex = 0;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", d->name);
-	/* After a RTM_DELLINK the descriptor is as good as new. */
-	if (ioctl(d->fd, TUNSETIFF, &ifr) == -1) {
-		if (errno == EBUSY || errno == EINVAL)
-			return errmsg_set(why,
-			    "%s is somebody else's: delete it, or name another "
-			    "with announce.device",
-			    d->name);
-		return errmsg_sys(why, "%s", d->name);
-	}
-	d->ifindex = if_nametoindex(d->name);
+	routedev_down(d);
+	if (routedev_open(d, why) == -1 || make(d, why) == -1)
+		return -1;
 	if (d->ifindex != 0 && set_up(d) == 0)
 		return 0;
 	errmsg_sys(why, "%s: cannot be set up", d->name);
@@ -113,24 +133,39 @@ void
 routedev_down(struct routedev *d)
 {
 	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
-	bool ours = routedev_is_up(d);
-	uint32_t ifindex = d->ifindex;
+	struct ifreq ifr;
+	struct errmsg why;
 
-	d->ifindex = 0;
-	if (!ours ||
-	    ask(d, netlink_del_link(buf, rtnl_seq(d->rtnl), ifindex)) == 0)
+	if (d->fd == -1)
 		return;
+	if (d->ifindex != 0)
+		(void)ask(
+		    d, netlink_del_link(buf, rtnl_seq(d->rtnl), d->ifindex));
+	d->ifindex = 0;
+	if (ioctl(d->fd, TUNGETIFF, &ifr) == -1)
+		return; /* the descriptor has no device any more */
 	/* It has to go in any case, and with the descriptor it does. */
-	log_warn("routedev", "%s: delete", d->name);
+	log_warnx("routedev", "%s: cannot be deleted; closing it", d->name);
 	close(d->fd);
-	d->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	d->fd = -1;
+	if (routedev_open(d, &why) == -1)
+		log_warnx("routedev", "%s", why.text);
+}
+
+static void
+take_link(void *ctx, const struct nlmsghdr *nlh)
+{
+	(void)netlink_parse_link(nlh, ctx);
 }
 
 bool
-routedev_is_up(const struct routedev *d)
+routedev_is_up(struct routedev *d)
 {
-	struct ifreq ifr;
+	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
+	struct netlink_link link = {.ifindex = 0};
 
-	/* A descriptor whose device was deleted has none. */
-	return d->ifindex != 0 && ioctl(d->fd, TUNGETIFF, &ifr) == 0;
+	return d->ifindex != 0 &&
+	    rtnl_ask(d->rtnl, netlink_get_link(buf, rtnl_seq(d->rtnl), d->name),
+		take_link, &link) == 0 &&
+	    link.ifindex == d->ifindex && link.enabled;
 }

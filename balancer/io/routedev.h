@@ -14,17 +14,24 @@
 
 struct routedev;
 
-/* Opens what making a device takes (/dev/net/tun, which may be root's alone, so
- * before privileges are dropped), but makes none yet. NULL with `why`. */
+/* Makes no device yet. NULL with `why`. */
 struct routedev *routedev_new(const char *name, struct errmsg *why);
 /* And the device is gone. */
 void routedev_free(struct routedev *);
 
+/* Opens what making a device takes: /dev/net/tun, which may be root's alone, so
+ * call this before privileges are dropped. Once open it is for good. 0, or -1
+ * with `why`; routedev_up tries it again. */
+int routedev_open(struct routedev *, struct errmsg *why);
+
 /* Makes the device, or takes it away; nothing to do is no failure. Both need
- * CAP_NET_ADMIN. 0, or -1 with `why`: it is not there. */
+ * CAP_NET_ADMIN. A device of that name that is there already is left alone. 0,
+ * or -1 with `why`: there is none of ours. */
 int routedev_up(struct routedev *, struct errmsg *why);
 void routedev_down(struct routedev *);
-/* What we made may have been deleted by somebody else. */
-bool routedev_is_up(const struct routedev *);
+
+/* Asks the kernel: somebody else may have deleted what we made, or set it down,
+ * and both take the routes on it along. */
+bool routedev_is_up(struct routedev *);
 
 #endif
