@@ -11,6 +11,7 @@
 #include "balancer/io/ports.h"
 #include "balancer/io/routedev.h"
 #include "common/log.h"
+#include "common/mono.h"
 
 /* What is not told of is seen this late: an agent's silence, for one. */
 #define CHECK_US 250000
@@ -24,7 +25,8 @@ struct announce {
 	uint32_t agent_grace_s;
 	struct event *check;
 	bool installed, ending;
-	struct mono heard;
+	struct mono looked; /* at the clock */
+	int64_t silent_us;
 	bool up;
 	struct mono tried;     /* in vain, to make it */
 	struct errmsg why_not; /* empty while it is up */
@@ -33,11 +35,9 @@ struct announce {
 bool
 announce_may(const struct announce_facts *f, struct errmsg *why)
 {
-	int64_t silent_us = f->now.us - f->heard.us;
-
 	if (!f->installed)
 		errmsg_set(why, "no agent has installed a state yet");
-	else if (silent_us > (int64_t)f->agent_grace_s * 1000000)
+	else if (f->silent_us > (int64_t)f->agent_grace_s * 1000000)
 		errmsg_set(why,
 		    "no agent has been heard of for %u s "
 		    "(announce.agent_grace)",
@@ -86,18 +86,29 @@ come_up(struct announce *a, struct mono now)
 	a->why_not.text[0] = '\0';
 }
 
+/* A process that was stopped, or did not get to run, has not listened: that
+ * time is no silence of the agent's, whose requests may be waiting. */
+static void
+count_silence(struct announce *a, struct mono now)
+{
+	int64_t since_us = now.us - a->looked.us;
+
+	a->looked = now;
+	a->silent_us += since_us < 2 * CHECK_US ? since_us : 2 * CHECK_US;
+}
+
 void
 announce_check(struct announce *a)
 {
 	struct mono now = mono_now();
 	struct errmsg ports_error, why;
-	struct announce_facts facts = {.installed = a->installed,
-	    .now = now,
-	    .heard = a->heard,
-	    .agent_grace_s = a->agent_grace_s};
+	struct announce_facts facts = {
+	    .installed = a->installed, .agent_grace_s = a->agent_grace_s};
 
 	if (a->ending)
 		return;
+	count_silence(a, now);
+	facts.silent_us = a->silent_us;
 	if (ports_fit(a->ports, &ports_error) == -1)
 		facts.ports_error = ports_error.text;
 	if (announce_may(&facts, &why)) {
@@ -157,7 +168,8 @@ announce_free(struct announce *a)
 void
 announce_heard(struct announce *a)
 {
-	a->heard = mono_now();
+	a->looked = mono_now();
+	a->silent_us = 0;
 }
 
 void

@@ -15,7 +15,6 @@
 #include "common/balancer_report.h"
 #include "common/conf.h"
 #include "common/errmsg.h"
-#include "common/mono.h"
 
 struct event_base;
 struct ports;
@@ -23,8 +22,8 @@ struct announce;
 
 /* What speaks for the device. */
 struct announce_facts {
-	bool installed;         /* a state, by an agent */
-	struct mono now, heard; /* of an agent */
+	bool installed;    /* a state, by an agent */
+	int64_t silent_us; /* so long we have listened and heard no agent */
 	uint32_t agent_grace_s;
 	const char *ports_error; /* why the interfaces are not fit; NULL: they
 				  * are */

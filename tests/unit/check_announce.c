@@ -14,15 +14,17 @@ static const struct {
 	struct announce_facts facts;
 	const char *why; /* NULL: it may */
 } rows[] = {
-    {{true, {100 * S}, {100 * S}, 30, NULL}, NULL},
-    {{true, {130 * S}, {100 * S}, 30, NULL}, NULL},
-    {{true, {130 * S + 1}, {100 * S}, 30, NULL},
+    {{true, 0, 30, NULL}, NULL},
+    {{true, 30 * S, 30, NULL}, NULL},
+    {{true, 30 * S + 1, 30, NULL},
 	"no agent has been heard of for 30 s (announce.agent_grace)"},
-    {{true, {101 * S + 1}, {100 * S}, 1, NULL},
+    {{true, 1 * S + 1, 1, NULL},
 	"no agent has been heard of for 1 s (announce.agent_grace)"},
-    {{false, {100 * S}, {100 * S}, 30, NULL},
-	"no agent has installed a state yet"},
-    {{true, {100 * S}, {100 * S}, 30, "eth0: the interface is down"},
+    {{true, INT64_C(86400) * S, 86400, NULL}, NULL},
+    {{true, INT64_C(86400) * S + 1, 86400, NULL},
+	"no agent has been heard of for 86400 s (announce.agent_grace)"},
+    {{false, 0, 30, NULL}, "no agent has installed a state yet"},
+    {{true, 0, 30, "eth0: the interface is down"},
 	"eth0: the interface is down"},
 };
 
