@@ -44,8 +44,8 @@ struct live {
 	struct driver_env env;
 	struct nexthop *nexthop; /* these two: NULL without interfaces */
 	struct ports *ports;
-	struct announce *announce; /* NULL: nothing is announced */
-	uint64_t next_hops_version;
+	struct announce *announce;  /* NULL: nothing is announced */
+	uint64_t next_hops_version; /* changes when one comes or goes */
 	struct server *server;
 	struct event *signals[N_SIGNALS];
 	struct mono started;
@@ -59,9 +59,12 @@ static void
 on_next_hop(void *ctx, size_t position, const struct fib_next_hop *hop)
 {
 	struct live *live = ctx;
+	struct fib *fib = live->serving.fib;
+	bool had_one = fib_has_next_hop(fib, position);
 
-	fib_set_next_hop(live->serving.fib, position, hop);
-	live->next_hops_version++;
+	fib_set_next_hop(fib, position, hop);
+	if (fib_has_next_hop(fib, position) != had_one)
+		live->next_hops_version++;
 }
 
 static void
@@ -209,7 +212,7 @@ fill_status(struct live *live, struct arena *arena, struct balancer_status *st,
 	for (size_t i = 0; i < st->n_backends; i++) {
 		struct report_backend *b = &st->backends[i];
 		fill_hop(live, i, &b->has_mac, b->mac, &b->interface);
-		b->resolved = b->has_mac;
+		b->resolved = fib_has_next_hop(live->serving.fib, i);
 	}
 	return 0;
 }
@@ -228,27 +231,12 @@ status(struct live *live, struct wire_request *request, struct evbuffer *out)
 	return r;
 }
 
-static uint64_t
-vip_packets(const struct live *live)
-{
-	const uint64_t *reasons = live->serving.counters->reasons;
-	uint64_t sum = 0;
-
-	for (int r = 0; r < REASON_COUNT; r++) {
-		enum verdict verdict = reason_verdict((enum reason)r);
-
-		if (verdict != VERDICT_PASS && verdict != VERDICT_HELD)
-			sum += reasons[r];
-	}
-	return sum;
-}
-
 static int
 pong(struct live *live, struct wire_request *request, struct evbuffer *out)
 {
 	struct balancer_pong p = {
 	    .generation = serving_state(&live->serving)->generation,
-	    .vip_packets = vip_packets(live),
+	    .vip_packets = counters_vip_packets(live->serving.counters),
 	    .next_hops_version = live->next_hops_version,
 	    .device_name = "",
 	    .device_error = "announce.enabled is false for the balancer, or it "
@@ -286,6 +274,7 @@ static void
 dump(struct live *live)
 {
 	struct balancer_status st = {0};
+	struct balancer_pong device = {0};
 	struct arena *arena = arena_new();
 	char *text = NULL, *line, *rest;
 	size_t len;
@@ -302,6 +291,11 @@ dump(struct live *live)
 	}
 	free(text);
 	arena_free(arena);
+	if (live->announce == NULL)
+		return;
+	announce_report(live->announce, &device);
+	log_info("announce", "%s: %s%s", device.device_name,
+	    device.device ? "is there" : "is not there: ", device.device_error);
 }
 
 /* Withdraws first, and forwards what still comes; told twice, ends at once. */

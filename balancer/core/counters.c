@@ -36,6 +36,27 @@ reason_verdict(enum reason reason)
 	return reasons[reason].verdict;
 }
 
+uint64_t
+counters_vip_packets(const struct counters *c)
+{
+	uint64_t sum = 0;
+
+	for (int r = 0; r < REASON_COUNT; r++) {
+		switch (reasons[r].verdict) {
+		case VERDICT_FORWARD:
+		case VERDICT_REPLY:
+		case VERDICT_DROP:
+			sum += c->reasons[r];
+			break;
+		case VERDICT_PASS:
+		case VERDICT_HELD: /* counted again under its end */
+		case VERDICT_SLOW:
+			break;
+		}
+	}
+	return sum;
+}
+
 /* What counters belong to, and where they stand: a service's name or a
  * backend's address. */
 struct owner {

@@ -32,6 +32,11 @@ struct counters *counters_new(const struct forwarding *state,
     const struct counters *prev, const struct forwarding *prev_state);
 void counters_free(struct counters *);
 
+/* Packets for any VIP that were taken in, whatever became of them: forwarded,
+ * answered or dropped, and not yet those that are held. What passes to the
+ * kernel is not ours, even with a VIP as its destination. */
+uint64_t counters_vip_packets(const struct counters *);
+
 /* "forward", "drop_no_backend": as metrics and commands show it. */
 const char *reason_name(enum reason);
 const char *reason_text(enum reason);

@@ -366,6 +366,12 @@ fib_set_next_hop(
 	b->flags |= BACKEND_READY;
 }
 
+bool
+fib_has_next_hop(const struct fib *fib, size_t backend)
+{
+	return (fib->backends[backend].flags & BACKEND_READY) != 0;
+}
+
 void
 fib_reflect(struct fib *fib, uint32_t mtu)
 {

@@ -48,6 +48,10 @@ struct fib_next_hop {
 void fib_set_next_hop(
     struct fib *, size_t backend, const struct fib_next_hop *);
 
+/* Would packets go out to it? A next hop alone is not enough: there must be a
+ * source address for the outer header as well. */
+bool fib_has_next_hop(const struct fib *, size_t backend);
+
 /* File driver: send each frame back where it came from, MACs exchanged. */
 void fib_reflect(struct fib *, uint32_t mtu);
 

@@ -274,9 +274,10 @@ START_TEST(next_hop)
 	parse_into(&hop.source, hops[_i].route);
 	fib = build(state, NULL);
 	b = &fib->backends[hops[_i].backend];
-	ck_assert(!(b->flags & BACKEND_READY));
+	ck_assert(!fib_has_next_hop(fib, hops[_i].backend));
 	fib_set_next_hop(fib, hops[_i].backend, &hop);
-	ck_assert_int_eq((b->flags & BACKEND_READY) != 0, hops[_i].ready);
+	ck_assert_int_eq(
+	    fib_has_next_hop(fib, hops[_i].backend), hops[_i].ready);
 	if (hops[_i].ready) {
 		parse_into(&expected, used);
 		ck_assert_mem_eq(b->source, &expected, sizeof(expected));
@@ -286,7 +287,7 @@ START_TEST(next_hop)
 	}
 	hop.resolved = false;
 	fib_set_next_hop(fib, hops[_i].backend, &hop);
-	ck_assert(!(b->flags & BACKEND_READY));
+	ck_assert(!fib_has_next_hop(fib, hops[_i].backend));
 	fib_free(fib);
 }
 END_TEST
