@@ -4,6 +4,7 @@
  *   balancer_client SOCKET install CONFIG       sends the state of a file
  *   balancer_client SOCKET break CONFIG         ... with a table too small
  *   balancer_client SOCKET status               counters, as text
+ *   balancer_client SOCKET ping                 the pong, a line for each part
  *   balancer_client SOCKET trace SRC DST PORT   of TCP from port 1234
  *   balancer_client SOCKET send < BYTES         no framing; prints nothing
  *   balancer_client SOCKET silent SECONDS       half a frame, then waits
@@ -170,6 +171,28 @@ status(int fd)
 }
 
 static void
+ping(int fd)
+{
+	Guideway__Balancer__PingRequest body =
+	    GUIDEWAY__BALANCER__PING_REQUEST__INIT;
+	MsgRequest request = GUIDEWAY__BALANCER__REQUEST__INIT;
+	struct balancer_pong p = {0};
+	MsgReply *reply;
+
+	request.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_PING;
+	request.ping = &body;
+	reply = ask(fd, &request);
+	if (reply->body_case != GUIDEWAY__BALANCER__REPLY__BODY_PONG ||
+	    balancer_pong_from_message(arena, &p, reply->pong, &why) == -1)
+		errx(2, "pong: %s", why.text);
+	printf("generation %" PRIu64 "\nvip_packets %" PRIu64 "\n"
+	       "next_hops_version %" PRIu64 "\ndevice %s %s\nerror %s\n",
+	    p.generation, p.vip_packets, p.next_hops_version, p.device_name,
+	    p.device ? "yes" : "no", p.device_error);
+	guideway__balancer__reply__free_unpacked(reply, NULL);
+}
+
+static void
 trace(int fd, char *argv[])
 {
 	MsgRequest request = GUIDEWAY__BALANCER__REQUEST__INIT;
@@ -233,6 +256,8 @@ main(int argc, char *argv[])
 		install(fd, argv[3], true);
 	else if (strcmp(verb, "status") == 0)
 		status(fd);
+	else if (strcmp(verb, "ping") == 0)
+		ping(fd);
 	else if (strcmp(verb, "trace") == 0 && argc == 6)
 		trace(fd, argv + 3);
 	else if (strcmp(verb, "send") == 0)
