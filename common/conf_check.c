@@ -144,14 +144,16 @@ set_user(const struct check *c)
 	return set_text(c, &c->conf->user, user);
 }
 
+/* '%': the kernel takes such a name for a pattern, and chooses a number. */
 static int
 check_interface_name(
     const struct check *c, const char *name, const struct conf_node *at)
 {
-	if (strlen(name) < IFNAMSIZ && strpbrk(name, "/ :") == NULL)
+	if (strlen(name) < IFNAMSIZ && strpbrk(name, "/ :%") == NULL &&
+	    strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
 		return 0;
 	return conf_tree_fail(c->tree, at, c->why,
-	    "an interface name has 1 to %d characters and no '/', ':' or "
+	    "an interface name has 1 to %d characters and no '/', ':', '%%' or "
 	    "space, got '%s'",
 	    IFNAMSIZ - 1, conf_show(name).text);
 }

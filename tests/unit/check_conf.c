@@ -157,17 +157,21 @@ static const struct {
 	{HEAD "node: {user: 'a:b'}\n", "f:2:14: user must be 1 to 63 letters, "
 	    "digits, '.', '_' or '-', got 'a:b'"},
 	{HEAD "balancer: {interfaces: [{name: abcdefghijklmnop}]}\n",
-	    "f:2:32: an interface name has 1 to 15 characters and no '/', ':' "
-	    "or space, got 'abcdefghijklmnop'"},
+	    "f:2:32: an interface name has 1 to 15 characters and no '/', ':', "
+	    "'%' or space, got 'abcdefghijklmnop'"},
 	{HEAD "balancer: {interfaces: [{name: ../x}]}\n",
-	    "f:2:32: an interface name has 1 to 15 characters and no '/', ':' "
-	    "or space, got '../x'"},
+	    "f:2:32: an interface name has 1 to 15 characters and no '/', ':', "
+	    "'%' or space, got '../x'"},
 	{HEAD "balancer: {interfaces: [{name: a}, {name: b}, {name: a}]}\n",
 	    "f:2:54: interface a is listed twice"},
 	{HEAD "node: {state_dir: var}\n", "f:2:19: state_dir must begin with "
 	    "'/' and have at most 1024 characters, got 'var'"},
 	{HEAD "announce: {device: a/b}\n", "f:2:20: an interface name has 1 to "
-	    "15 characters and no '/', ':' or space, got 'a/b'"},
+	    "15 characters and no '/', ':', '%' or space, got 'a/b'"},
+	{HEAD "announce: {device: gw%d}\n", "f:2:20: an interface name has 1 "
+	    "to 15 characters and no '/', ':', '%' or space, got 'gw%d'"},
+	{HEAD "announce: {device: ..}\n", "f:2:20: an interface name has 1 to "
+	    "15 characters and no '/', ':', '%' or space, got '..'"},
 	{HEAD "balancer: {interfaces: [{name: a}]}\nannounce: {device: a}\n",
 	    "f:3:20: device a is listed in balancer.interfaces; this one must "
 	    "be nobody else's"},
