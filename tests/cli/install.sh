@@ -22,8 +22,12 @@ config=$("$build/agent/guideway-agent" --help |
     sed -n 's/.*--config FILE  instead of //p')
 write_conf enabled
 sed -i '/run_dir/d' "$conf"
-run_dir=$("$build/agent/guideway-agent" --config "$conf" --check -v |
-    sed -n 's/^  run_dir: "\(.*\)"$/\1/p')
+default() {
+	"$build/agent/guideway-agent" --config "$conf" --check -v |
+	    sed -n "s/^  $1: \"\(.*\)\"\$/\1/p"
+}
+run_dir=$(default run_dir)
+state_dir=$(default state_dir)
 
 say "units"
 for unit in "$agent_unit" "$balancer_unit"; do
@@ -53,4 +57,6 @@ done
 for page in guideway.8 guideway-agent.8 guideway-balancer.8 guideway.yaml.5; do
 	grep -qF "$run_dir" "$(installed $page)" || fail "$page: not $run_dir"
 done
+grep -qF "$state_dir" "$(installed guideway.yaml.5)" ||
+    fail "guideway.yaml.5: not $state_dir"
 say "good"
