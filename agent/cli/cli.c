@@ -19,6 +19,7 @@ enum {
 	TAKES_WAIT = 1 << 3,
 	TAKES_TEMPORARY = 1 << 4,
 	TAKES_GRACEFUL = 1 << 5,
+	TAKES_QUIET = 1 << 6,
 };
 
 static const struct option {
@@ -45,6 +46,8 @@ static const struct option {
 	TAKES_WAIT},
     {"timeout", "SECONDS", "but not longer than that",
 	offsetof(struct cli, timeout), TAKES_WAIT},
+    {"quiet", "SECONDS", "call it drained when nothing has come for so long",
+	offsetof(struct cli, quiet), TAKES_QUIET},
     {"temporary", NULL, "forgotten when the agent ends, as for a shutdown",
 	offsetof(struct cli, temporary), TAKES_TEMPORARY},
     {"graceful", "SECONDS",
@@ -62,7 +65,8 @@ static const struct command {
     {"status", "", "the node at a glance", 0, cli_status},
     {"node drain", "[NODE]",
 	"withdraw the node's routes, and forward until no traffic comes",
-	TAKES_WAIT | TAKES_TEMPORARY | TAKES_GRACEFUL, cli_node_drain},
+	TAKES_WAIT | TAKES_TEMPORARY | TAKES_GRACEFUL | TAKES_QUIET,
+	cli_node_drain},
     {"node undrain", "[NODE]", "bring the node back",
 	TAKES_WAIT | TAKES_TEMPORARY, cli_node_undrain},
     {"service show", "NAME", "one service: its members, shares and traffic", 0,

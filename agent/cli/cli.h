@@ -33,6 +33,7 @@ struct cli {
 	bool temporary;
 	const char *graceful;
 	const char *timeout;
+	const char *quiet;
 	bool help, version;
 	char **args;
 	size_t n_args;

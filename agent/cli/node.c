@@ -18,12 +18,14 @@
 /* Without --wait: what takes milliseconds, on a busy machine. */
 #define PATIENCE_S 5
 #define FOREVER_S  UINT32_MAX
+#define DAY_S      86400
 
 struct look {
 	const struct cli *cli;
 	bool draining; /* or undraining */
 	uint32_t patience_s;
-	char said[256]; /* the last line */
+	uint32_t quiet_s; /* FOREVER_S: as the node is configured */
+	char said[256];   /* the last line */
 };
 
 static int
@@ -62,13 +64,26 @@ parse(const struct cli *cli, struct control_request *q, struct look *look)
 		 CONTROL_GRACEFUL_MAX, &q->graceful_s)) != CLI_OK)
 		return status;
 	look->patience_s = cli->wait ? FOREVER_S : PATIENCE_S;
-	if (cli->timeout != NULL) {
-		if (!cli->wait)
-			return cli_usage_error("--timeout goes with --wait");
+	look->quiet_s = FOREVER_S;
+	if (!cli->wait && (cli->timeout != NULL || cli->quiet != NULL))
+		return cli_usage_error("--timeout and --quiet go with --wait");
+	if (cli->timeout != NULL &&
+	    (status = parse_seconds(
+		 "timeout", cli->timeout, DAY_S, &look->patience_s)) != CLI_OK)
+		return status;
+	if (cli->quiet != NULL)
 		return parse_seconds(
-		    "timeout", cli->timeout, 86400, &look->patience_s);
-	}
+		    "quiet", cli->quiet, DAY_S, &look->quiet_s);
 	return CLI_OK;
+}
+
+static bool
+is_quiet(const struct look *look, const struct control_drain *d)
+{
+	if (strcmp(d->phase, "drained") == 0)
+		return true;
+	return strcmp(d->phase, "withdrawn") == 0 &&
+	    d->quiet_s >= look->quiet_s;
 }
 
 /* What there is to say now. Has it come true? */
@@ -87,18 +102,20 @@ say_drain(const struct look *look, const struct control_reply *r, char *line,
 		    node, d->marked_s);
 	else if (!d->gone)
 		snprintf(line, size, "%s: being withdrawn", node);
-	else if (strcmp(d->phase, "drained") == 0)
+	else if (is_quiet(look, d))
 		snprintf(line, size,
 		    "%s: drained, no packet for a VIP for %u s", node,
 		    d->quiet_s);
 	else if (look->cli->wait)
 		snprintf(line, size,
 		    "%s: withdrawn, still forwarding, quiet for %u of %u s",
-		    node, d->quiet_s, d->quiet_needed_s);
+		    node, d->quiet_s,
+		    look->quiet_s != FOREVER_S ? look->quiet_s
+					       : d->quiet_needed_s);
 	else
 		snprintf(line, size, "%s: withdrawn, still forwarding", node);
 	if (look->cli->wait)
-		return strcmp(d->phase, "drained") == 0 && d->gone;
+		return is_quiet(look, d) && d->gone;
 	return d->gone || strcmp(d->phase, "marked") == 0;
 }
 
