@@ -17,6 +17,7 @@ installed() {
 
 agent_unit=$(installed guideway-agent.service)
 balancer_unit=$(installed guideway-balancer.service)
+drain_unit=$(installed guideway-drain.service)
 # What the programs take when they are told nothing.
 config=$("$build/agent/guideway-agent" --help |
     sed -n 's/.*--config FILE  instead of //p')
@@ -30,18 +31,36 @@ run_dir=$(default run_dir)
 state_dir=$(default state_dir)
 
 say "units"
-for unit in "$agent_unit" "$balancer_unit"; do
-	sed -n 's/^Exec[A-Za-z]*=\([^ ]*guideway[^ ]*\).*/\1/p' "$unit" \
-	    >"$work/programs"
+for unit in "$agent_unit" "$balancer_unit" "$drain_unit"; do
+	sed -n 's/^Exec[A-Za-z]*=-\{0,1\}\([^ ]*guideway[^ ]*\).*/\1/p' \
+	    "$unit" >"$work/programs"
 	[ -s "$work/programs" ] || fail "$unit starts nothing"
 	while read -r program; do
 		[ -x "$root$program" ] || fail "$unit: no $program"
 	done <"$work/programs"
+done
+for unit in "$agent_unit" "$balancer_unit"; do
 	grep -q "^ExecStart=.* --config $config\$" "$unit" ||
 	    fail "$unit does not read $config"
 	grep -qx "ReadWritePaths=$run_dir" "$unit" ||
 	    fail "$unit cannot write to $run_dir"
 done
+
+# Where there is systemd, it says what it does not understand of them.
+verify_units() {
+	mkdir "$work/units"
+	for unit in "${agent_unit%/*}"/guideway*; do
+		sed "s|^\(Exec[A-Za-z]*=-\{0,1\}\)\(/[^ ]*guideway\)|\1$root\2|" \
+		    "$unit" >"$work/units/${unit##*/}"
+	done
+	systemd-analyze verify --man=no "$work/units"/* >"$work/out" 2>&1 ||
+	    echo "guideway: verify failed" >>"$work/out"
+	! grep guideway "$work/out" || fail "systemd complains about units"
+}
+if command -v systemd-analyze >/dev/null; then
+	say "systemd reads the units"
+	verify_units
+fi
 
 say "folders"
 tmpfiles=$(find "$root" -path '*/tmpfiles.d/guideway.conf')
