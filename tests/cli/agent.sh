@@ -55,7 +55,7 @@ if [ -w /dev/full ]; then
 fi
 sed 's/weight: 3/weight: 70000/' "$conf" >"$work/bad.yaml"
 expect 1 "$agent" --config "$work/bad.yaml" --check
-says err "bad.yaml:16:17: "
+says err "bad.yaml:23:17: "
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "more than one line"
 expect 1 "$agent" --config "$work/bad.yaml"
 expect 1 "$agent" --config "$work/none.yaml" --check
@@ -115,7 +115,7 @@ cp "$work/bad.yaml" "$conf"
 kill -HUP "$agent_pid"
 until_true sh -c "'$build/agent/guideway' status | grep -q 'last reload'"
 expect 0 guideway status
-says out ":16:17: "
+says out ":23:17: "
 says out "1/2"
 [ "$(digests)" = "$digest" ] || fail "a bad file has changed something"
 write_conf
@@ -142,6 +142,67 @@ stop "$agent_pid" KILL
 start_agent
 stop "$agent_pid" TERM
 agent_pid=''
+
+say "draining a node"
+start_agent
+expect 2 guideway node
+says err "there is 'node drain"
+expect 2 guideway node drain a b
+expect 2 guideway node drain --timeout 3
+says err "go with --wait"
+expect 2 guideway node drain --graceful 3601
+says err "0..3600 seconds, got '3601'"
+expect 2 guideway node drain a/b
+expect 2 guideway node undrain --graceful 3
+expect 1 guideway node drain lb2
+says err "this is node 'lb1'"
+expect 0 guideway node drain lb1
+says out "lb1: withdrawn, still forwarding"
+expect 0 guideway node drain --wait --timeout 8
+says out "lb1: drained, no packet for a VIP for"
+expect 0 guideway status
+says out "intent: draining, as the operator said"
+expect 0 guideway node drain --json
+says out '"gone": true'
+stop "$agent_pid" KILL
+start_agent
+expect 0 guideway status --json
+says out '"operator": true'
+expect 0 guideway node undrain
+expect 0 guideway status
+! grep -q draining "$work/out" || fail "it is still drained"
+expect 3 guideway node undrain --wait --timeout 1
+says err "not done within 1 s"
+expect 0 guideway node drain --temporary
+stop "$agent_pid" TERM
+start_agent
+expect 0 guideway status --json
+says out '"temporary": false'
+stop "$agent_pid" TERM
+
+say "a state file that is damaged drains the node, and is kept"
+for file in "$work"/state/*; do
+	echo nonsense >"$file"
+done
+start_agent
+expect 0 guideway status
+says out "draining, as the operator said"
+expect 0 guideway node undrain
+stop "$agent_pid" TERM
+agent_pid=''
+[ -n "$(find "$work/state" -name '*corrupt*')" ] || fail "it is not kept"
+
+say "announcing nothing"
+sed 's/^announce:/&\n  enabled: false/' "$conf" >"$conf.new"
+mv "$conf.new" "$conf"
+start_agent
+expect 0 guideway status
+says out "announcing     no: announce.enabled is false"
+expect 1 guideway node drain
+says err "announces nothing"
+stop "$agent_pid" TERM
+agent_pid=''
+write_conf enabled
 
 say "table"
 seed=000102030405060708090a0b0c0d0e0f

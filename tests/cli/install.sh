@@ -22,7 +22,7 @@ drain_unit=$(installed guideway-drain.service)
 config=$("$build/agent/guideway-agent" --help |
     sed -n 's/.*--config FILE  instead of //p')
 write_conf enabled
-sed -i '/run_dir/d' "$conf"
+sed -i '/run_dir/d; /state_dir/d' "$conf"
 default() {
 	"$build/agent/guideway-agent" --config "$conf" --check -v |
 	    sed -n "s/^  $1: \"\(.*\)\"\$/\1/p"

@@ -76,7 +76,14 @@ write_conf() {
 node:
   name: lb1
   run_dir: $work/run
+  state_dir: $work/state
   user: $(id -un)
+# Nothing of a Guideway or BIRD that this machine may really run.
+announce:
+  device: gw-none
+  table: 4000000177
+  bird: $work/bird.ctl
+  drain_quiet: 1
 cluster:
   seed: 000102030405060708090a0b0c0d0e0f
 services:
