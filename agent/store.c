@@ -11,11 +11,11 @@
  *     rename .new to agent.state       B            A
  *     fsync the directory              B            A
  *
- * So agent.state is whole at any time after the first save, and what is without
- * it is a first start, or needs an explanation. A power cut may undo steps that
- * no fsync has confirmed, in any order: each name then stands for one of the
- * files above it in its column, and these are all whole. Leftovers are ignored
- * by a load and removed by the next save. */
+ * So agent.state is whole at any time after the first save: a directory without
+ * it is that of a first start, or something happened to it. A power cut may
+ * undo steps that no fsync has confirmed, in any order: each name then stands
+ * for one of the files of its column, and these are all whole. Leftovers are
+ * ignored by a load and removed by the next save. */
 #include "config.h"
 
 #include "agent/store.h"
