@@ -69,7 +69,7 @@ make_programs() {
 	#!/bin/sh
 	[ ! -e /drain-hangs ] || { echo "$2 hangs"; exec sleep 1000; }
 	"$0.real" status >/dev/null || { echo "$2: no agent"; exit 1; }
-	sleep 0.2
+	"$0.real" "$@" >/dev/null || { echo "$2 fails"; exit 1; }
 	echo "$*"
 	END
 }
