@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Who announces, when: through real BIRD, seen in the router's kernel. Daemons
+# Who announces, when: through real BIRD, seen in the router's kernel; the router
+# runs BIRD, or with ROUTER=frr FRR. Daemons
 # are killed, stopped and started in all pairs; BIRD is reconfigured under way;
 # nobody announces what does not forward.
 # shellcheck source-path=SCRIPTDIR
@@ -27,6 +28,8 @@ restored() {
 	comes_to_go_over 20 "lb1 lb2 lb3" && wait_until 20 all_announced lb1
 }
 
+# shellcheck disable=SC2034 # for start_lab
+lab_options=(--router "${ROUTER:-bird}")
 start_lab
 a4=$(lab show addr4.lb1)
 a6=$(lab show addr6.lb1)
