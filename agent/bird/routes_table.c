@@ -27,21 +27,13 @@ is_good(const struct routes_table *t, const struct netlink_route *r)
 	    addr_is_none(&r->gateway);
 }
 
-static int
-cmp_vips(const void *a, const void *b)
-{
-	const struct vip_route_entry *x = a, *y = b;
-
-	return addr_cmp(&x->vip, &y->vip);
-}
-
 /* By the mark, too, since qsort(3) leaves open what comes first otherwise: of
  * two routes to a VIP the active one is the good one. */
 static int
 cmp_entries(const void *a, const void *b)
 {
 	const struct vip_route_entry *x = a, *y = b;
-	int order = cmp_vips(a, b);
+	int order = vip_route_cmp(a, b);
 
 	return order != 0 ? order : (int)x->route - (int)y->route;
 }
@@ -132,7 +124,7 @@ routes_table_end(struct routes_table *t)
 		return 0;
 	qsort(t->entries, t->n, sizeof(*t->entries), cmp_entries);
 	for (size_t i = 1; i < t->n; i++) {
-		if (cmp_vips(&t->entries[i], &t->entries[n]) != 0) {
+		if (vip_route_cmp(&t->entries[i], &t->entries[n]) != 0) {
 			t->entries[++n] = t->entries[i];
 			continue;
 		}
@@ -159,7 +151,8 @@ routes_table_agrees(const struct routes_table *t, const struct netlink_route *r)
 	if (!is_good(t, r))
 		return r->deleted && t->n_stale == 0;
 	if (t->n > 0)
-		found = bsearch(&key, t->entries, t->n, sizeof(key), cmp_vips);
+		found = bsearch(
+		    &key, t->entries, t->n, sizeof(key), vip_route_cmp);
 	if (r->deleted)
 		return found == NULL;
 	return found != NULL && found->route == (enum vip_route)r->protocol;

@@ -94,9 +94,7 @@ say_drain(const struct look *look, const struct control_reply *r, char *line,
 	const struct control_drain *d = &r->announce.drain;
 	const char *node = r->node.name;
 
-	if (strcmp(d->phase, "off") == 0)
-		snprintf(line, size, "%s: somebody has undrained it", node);
-	else if (strcmp(d->phase, "marked") == 0)
+	if (strcmp(d->phase, "marked") == 0)
 		snprintf(line, size,
 		    "%s: marked with GRACEFUL_SHUTDOWN, withdrawn in %u s",
 		    node, d->marked_s);
@@ -187,6 +185,10 @@ look_once(struct look *look, bool last)
 
 	if (cli_ask(look->cli, &status, &arena, &reply) != CLI_OK)
 		return CLI_FAILED;
+	if (look->draining && strcmp(reply.announce.drain.phase, "off") == 0) {
+		arena_free(arena);
+		return cli_error("somebody has undrained it meanwhile");
+	}
 	if (look->draining)
 		done = say_drain(look, &reply, line, sizeof(line));
 	else
@@ -206,14 +208,16 @@ look_on(struct look *look)
 	bool last;
 	int status;
 
-	do {
+	for (;;) {
 		last = look->patience_s != FOREVER_S &&
 		    mono_now().us - begun.us >= patience_us;
 		status = look_once(look, last);
 		if (status != CLI_PENDING)
 			return status;
+		if (last)
+			break;
 		usleep(LOOK_EVERY_US);
-	} while (!last);
+	}
 	fprintf(stderr, "guideway: accepted, but not done within %u s\n",
 	    look->patience_s);
 	return CLI_PENDING;

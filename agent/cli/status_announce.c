@@ -99,11 +99,15 @@ status_announce_print(const struct control_announce *a)
 	n = count_announced(a);
 	style_print(stdout, a->fit && n == a->n_vips ? STYLE_GOOD : STYLE_BAD,
 	    "announcing     %zu of %zu VIPs\n", n, a->n_vips);
-	for (size_t i = 0; i < a->n_conditions; i++)
-		if (!a->conditions[i].ok)
+	for (size_t i = 0; i < a->n_conditions; i++) {
+		const struct control_condition *c = &a->conditions[i];
+
+		if (!c->ok)
 			style_print(stdout, STYLE_BAD,
-			    "not because    %s: %s\n", a->conditions[i].name,
-			    a->conditions[i].detail);
+			    "not because    %s: %s\n", c->name, c->detail);
+		else if (strcmp(c->name, "routes") == 0)
+			printf("routes         %s\n", c->detail);
+	}
 	print_drain(&a->drain);
 	print_bird(a);
 }
@@ -132,7 +136,7 @@ static json_t *
 drain_json(const struct control_drain *d)
 {
 	return cli_json(json_pack("{s:s, s:b, s:b, s:b, s:I, s:I, s:I, s:I}",
-	    "phase", d->phase, "operator", d->operator, "temporary",
+	    "phase", d->phase, "operator", d->by_operator, "temporary",
 	    d->temporary, "gone", d->gone, "marked_s", (json_int_t)d->marked_s,
 	    "quiet_s", (json_int_t)d->quiet_s, "quiet_needed_s",
 	    (json_int_t)d->quiet_needed_s, "vip_packets",

@@ -84,7 +84,7 @@ struct control_condition {
 
 struct control_drain {
 	const char *phase; /* off, marked, withdrawn, drained (drain.h) */
-	bool operator, temporary;
+	bool by_operator, temporary;
 	uint32_t marked_s; /* marked: so long still */
 	bool gone;         /* no route of ours is seen any more */
 	uint32_t quiet_s;  /* since when no packet for a VIP has come ... */

@@ -258,14 +258,6 @@ announce_wanted(const struct core *core, const struct gate_vip *v)
 	return VIP_ROUTE_NONE;
 }
 
-static int
-cmp_entries(const void *a, const void *b)
-{
-	const struct vip_route_entry *x = a, *y = b;
-
-	return addr_cmp(&x->vip, &y->vip);
-}
-
 enum vip_route
 announce_in_kernel(const struct core *core, const struct addr *vip)
 {
@@ -274,7 +266,7 @@ announce_in_kernel(const struct core *core, const struct addr *vip)
 
 	if (k->n == 0)
 		return VIP_ROUTE_NONE;
-	found = bsearch(&key, k->entries, k->n, sizeof(key), cmp_entries);
+	found = bsearch(&key, k->entries, k->n, sizeof(key), vip_route_cmp);
 	return found != NULL ? found->route : VIP_ROUTE_NONE;
 }
 
@@ -292,7 +284,7 @@ want(struct core *core)
 
 		if (e.route == VIP_ROUTE_NONE)
 			continue;
-		if (n >= a->n_wanted || cmp_entries(&e, &a->wanted[n]) != 0 ||
+		if (n >= a->n_wanted || vip_route_cmp(&e, &a->wanted[n]) != 0 ||
 		    e.route != a->wanted[n].route)
 			changed = true;
 		a->wanted[n++] = e;
@@ -404,14 +396,15 @@ routes_condition(const struct core *core, struct announce_condition *c)
 	const struct kernel_routes *k = &core->announce.kernel;
 	char text[ADDR_TEXT_MAX];
 
-	c->ok = k->error.text[0] == '\0' && k->foreign == 0;
-	if (k->error.text[0] != '\0')
+	c->ok = k->error.text[0] == '\0';
+	if (!c->ok)
 		errmsg_set(&c->detail, "%s", k->error.text);
 	else if (k->foreign > 0)
 		errmsg_set(&c->detail,
-		    "%zu of the kernel's table %u are not Guideway's, as the "
-		    "one to %s with protocol %u; BIRD does not announce them",
-		    k->foreign, core->conf->announce.table,
+		    "%zu in the kernel's table %u, and %zu that are not "
+		    "Guideway's, as the one to %s with protocol %u: BIRD does "
+		    "not announce those",
+		    k->n, core->conf->announce.table, k->foreign,
 		    addr_format(&k->a_foreign, text), k->foreign_protocol);
 	else
 		errmsg_set(&c->detail, "%zu in the kernel's table %u", k->n,
@@ -453,9 +446,9 @@ announce_conditions(const struct core *core, struct mono now,
 	c[4].name = "intent";
 	c[4].ok = !drain_wanted(d);
 	errmsg_set(&c[4].detail, "%s",
-	    c[4].ok          ? "active"
-		: d->operator? "draining, as the operator said"
-			     : "draining, to be shut down");
+	    c[4].ok              ? "active"
+		: d->by_operator ? "draining, as the operator said"
+				 : "draining, to be shut down");
 }
 
 void

@@ -54,8 +54,10 @@ bird_sessions_for(const struct core *core, const struct addr *vip)
 	return n;
 }
 
+/* That it goes to some sessions only is shown, but no fault: a node may have
+ * sessions for other purposes. */
 static bool
-exports_too_little(const struct core *core, const struct addr *vip,
+exports_to_nobody(const struct core *core, const struct addr *vip,
     const struct bird_route *r, struct errmsg *cause)
 {
 	uint32_t sessions = bird_sessions_for(core, vip);
@@ -70,11 +72,11 @@ exports_too_little(const struct core *core, const struct addr *vip,
 		    "BIRD has not learnt it from the kernel's table %u: is it "
 		    "among the prefixes that BIRD's protocol kernel imports?",
 		    core->conf->announce.table);
-	else if (exported < sessions)
+	else if (exported == 0)
 		errmsg_set(cause,
-		    "BIRD exports it to %u of %u sessions: see their export "
-		    "filters",
-		    exported, sessions);
+		    "BIRD has learnt it, but exports it to none of %u "
+		    "sessions: see their export filters",
+		    sessions);
 	else
 		return false;
 	return true;
@@ -88,7 +90,7 @@ bird_agrees(
 
 	cause->text[0] = '\0';
 	if (announce_wanted(core, v) != VIP_ROUTE_NONE)
-		return !exports_too_little(core, &v->vip, r, cause);
+		return !exports_to_nobody(core, &v->vip, r, cause);
 	if (r == NULL || r->exported == 0)
 		return true;
 	errmsg_set(cause,

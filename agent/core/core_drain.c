@@ -20,7 +20,7 @@ drain_loaded(struct core *core, struct mono now, bool draining,
 	    "this node is drained, %s; 'guideway node undrain' brings it back",
 	    trouble == NULL ? "as it was before the restart"
 			    : "to be on the safe side");
-	core->drain.operator= true;
+	core->drain.by_operator = true;
 	drain_begin(&core->drain, now, 0);
 }
 
@@ -49,7 +49,7 @@ carry_out(struct core *core, struct mono now, const struct control_request *q,
 	if (q->temporary || !draining)
 		d->temporary = draining;
 	if (!q->temporary)
-		d->operator= draining;
+		d->by_operator = draining;
 	drain_begin(d, now, graceful_s);
 	core_say(out, CORE_INFO, "node: %s%s", draining ? "drain" : "undrain",
 	    q->temporary ? ", temporarily" : "");

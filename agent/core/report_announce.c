@@ -48,7 +48,7 @@ fill_drain(const struct core *core, struct mono now, struct control_drain *to)
 	const struct drain *d = &core->drain;
 
 	to->phase = drain_phase_name(d->phase);
-	to->operator= d->operator;
+	to->by_operator = d->by_operator;
 	to->temporary = d->temporary;
 	if (d->phase == DRAIN_MARKED)
 		to->marked_s = seconds(d->marked_until.us - now.us + 999999);

@@ -24,6 +24,15 @@ struct vip_route_entry {
 	enum vip_route route;
 };
 
+/* For qsort and bsearch. */
+static inline int
+vip_route_cmp(const void *a, const void *b)
+{
+	const struct vip_route_entry *x = a, *y = b;
+
+	return addr_cmp(&x->vip, &y->vip);
+}
+
 /* What the kernel has, as far as we know. */
 struct vip_routes {
 	bool device;      /* the device of the routes is there and up */

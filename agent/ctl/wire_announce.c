@@ -101,7 +101,7 @@ drain_pack(struct arena *arena, MsgAnnounce *m, const struct control_drain *d)
 	if ((m->drain = to) == NULL)
 		return -1;
 	to->phase = field_of_text(d->phase);
-	to->operator_wish = d->operator;
+	to->operator_wish = d->by_operator;
 	to->temporary = d->temporary;
 	to->marked_s = d->marked_s;
 	to->gone = d->gone;
@@ -122,7 +122,7 @@ drain_read(struct fields *f, struct control_drain *d, const MsgAnnounce *m)
 		return;
 	}
 	d->phase = fields_text(f, &from->phase, "drain.phase");
-	d->operator= from->operator_wish;
+	d->by_operator = from->operator_wish;
 	d->temporary = from->temporary;
 	d->marked_s = from->marked_s;
 	d->gone = from->gone;

@@ -162,18 +162,20 @@ tell_bird(bool established, bool learnt, uint32_t exported)
 {
 	struct arena *arena = arena_new();
 	struct bird_report *r = arena_alloc(arena, 1, sizeof(*r));
-	struct bird_session *s = arena_alloc(arena, 1, sizeof(*s));
+	struct bird_session *s = arena_alloc(arena, 2, sizeof(*s));
 	struct bird_route *b = arena_alloc(arena, 1, sizeof(*b));
 
 	*s = (struct bird_session){
 	    "up4", established, "Established", true, false};
+	s[1] = s[0];
+	s[1].name = "other";
 	*b = (struct bird_route){addr(VIP), "kvip4", learnt, exported};
 	*r = (struct bird_report){.arena = arena,
 	    .begun = now,
 	    .why = "",
 	    .version = "2.0.12",
 	    .sessions = s,
-	    .n_sessions = 1,
+	    .n_sessions = 2,
 	    .routes = b,
 	    .n_routes = learnt || exported > 0};
 	step((struct core_event){.type = CORE_BIRD, .bird = r});
@@ -339,6 +341,23 @@ START_TEST(a_refused_state_withdraws)
 }
 END_TEST
 
+/* Somebody else's routes are told of, and change nothing. */
+START_TEST(foreign_routes_are_no_obstacle)
+{
+	announced();
+	kernel.foreign = 1;
+	kernel.a_foreign = addr("198.51.100.7");
+	kernel.foreign_protocol = 3;
+	tell_kernel();
+	after(3000);
+	ck_assert_uint_eq(kernel.n, 1);
+	ck_assert(shown()->fit);
+	ck_assert_str_eq(shown()->conditions[3].name, "routes");
+	ck_assert_ptr_nonnull(
+	    strstr(shown()->conditions[3].detail, "198.51.100.7"));
+}
+END_TEST
+
 START_TEST(drain_and_undrain)
 {
 	announced();
@@ -437,6 +456,8 @@ static const struct {
 	const char *cause; /* "": it is right */
 } birds[] = {
     {true, true, 1, ""},
+    /* Of two sessions; the other may be for something else. */
+    {true, true, 2, ""},
     {false, true, 0, "no established BGP session"},
     {true, false, 0, "has not learnt it"},
     {true, true, 0, "export filters"},
@@ -511,6 +532,7 @@ make_suite(void)
 	tcase_add_test(tc, another_device_is_another_start);
 	tcase_add_test(tc, an_install_changes_nothing);
 	tcase_add_test(tc, a_refused_state_withdraws);
+	tcase_add_test(tc, foreign_routes_are_no_obstacle);
 	tcase_add_test(tc, drain_and_undrain);
 	tcase_add_test(tc, what_cannot_be_remembered_is_not_done);
 	tcase_add_test(tc, marks_first);

@@ -34,7 +34,7 @@ phase_is(enum drain_phase phase)
 static void
 drain(uint32_t graceful_s)
 {
-	d.operator= true;
+	d.by_operator = true;
 	drain_begin(&d, now, graceful_s);
 }
 
@@ -103,7 +103,7 @@ START_TEST(two_wishes_are_two)
 	drain(0);
 	d.temporary = true;
 	drain_begin(&d, now, 0);
-	d.operator= false;
+	d.by_operator = false;
 	drain_begin(&d, now, 0);
 	phase_is(DRAIN_WITHDRAWN);
 	d.temporary = false;
