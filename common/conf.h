@@ -16,6 +16,7 @@
 #include "common/addr.h"
 #include "common/errmsg.h"
 #include "common/forwarding.h"
+#include "common/health_check.h"
 
 #define CONF_PATH SYSCONFDIR "/guideway/guideway.yaml"
 
@@ -62,6 +63,11 @@ struct conf_service {
 	/* With fewer ready backends its VIPs are withdrawn (0: never for that),
 	 * and with so many announced again; the second is not less. */
 	uint16_t announce_min, announce_again;
+	struct health_check
+	    check; /* kind CHECK_NONE: its backends are not checked */
+	/* With a smaller share of its backends up (per cent), all of them are
+	 * used: then the checks are more likely wrong than the backends. */
+	uint8_t panic_percent;
 };
 
 /* How the node makes its VIPs known to routers. */
@@ -80,6 +86,31 @@ struct conf_announce {
 	uint32_t drain_quiet_s;
 };
 
+/* How the agents of the nodes know each other. */
+enum conf_trust {
+	CONF_TRUST_CERTIFICATES, /* mutual TLS 1.3 */
+	CONF_TRUST_PSK,          /* TLS 1.3 with a key that all share */
+	CONF_TRUST_NONE,         /* plaintext; loopback only */
+};
+
+struct conf_cluster_node {
+	char *name;
+	struct addr addr;
+	uint16_t port; /* host order */
+};
+
+/* The cluster this node is in. Without a name there is none: then the file
+ * rules alone over services and backends. With one, it gives only the first
+ * contents of what the nodes replicate. */
+struct conf_cluster {
+	char *name; /* NULL: no cluster */
+	enum conf_trust trust;
+	char *identity; /* CERTIFICATES: PEM file, key + certificate + CA */
+	char *psk;      /* PSK: file with the current key, and maybe the next */
+	struct conf_cluster_node *nodes; /* all, this one too; by name */
+	size_t n_nodes;
+};
+
 struct conf {
 	char *path;
 	char *node_name;
@@ -90,6 +121,7 @@ struct conf {
 	uint8_t seed[FORWARDING_SEED_LEN];
 	struct forwarding_source source4, source6;
 	struct conf_announce announce;
+	struct conf_cluster cluster;
 	struct conf_interface *interfaces;
 	size_t n_interfaces;
 	struct conf_service *services;
