@@ -23,10 +23,15 @@ hears() { [ "$(heard "$1" "$2" | wc -l)" = 1 ]; }
 hears_nothing() { [ "$(heard "$1" "$2" | wc -l)" = 0 ]; }
 hears_graceful_shutdown() { [ "$(heard "$1" "$2")" = 4294901760 ]; }
 
-# restored WHAT: whatever was done, without a hand it comes to this.
+birdc() { on lb1 birdc -s "$run/lb1/bird.ctl" "$@"; }
+
+# Whatever was done, without a hand it comes to this. BGP may be back before
+# BFD is; a link that is cut in between is noticed by the hold timer only.
 restored() {
-	comes_to_go_over 20 "lb1 lb2 lb3" && wait_until 20 all_announced lb1
+	comes_to_go_over 20 "lb1 lb2 lb3" && wait_until 20 all_announced lb1 &&
+		wait_until 20 bfd_up
 }
+bfd_up() { [ "$(birdc show bfd sessions | grep -c ' Up ')" = 2 ]; }
 
 # shellcheck disable=SC2034 # for start_lab
 lab_options=(--router "${ROUTER:-bird}")
@@ -160,7 +165,6 @@ check "mended: it comes back" restored
 
 # BIRD's operator. ------------------------------------------------------------
 
-birdc() { on lb1 birdc -s "$run/lb1/bird.ctl" "$@"; }
 reconfigure() {
 	begin_events 3
 	birdc configure
