@@ -20,10 +20,33 @@ enum control_kind {
 	CONTROL_TRACE,
 	CONTROL_DRAIN,   /* the reply only says that it is accepted */
 	CONTROL_UNDRAIN, /* likewise */
+	CONTROL_CHANGE,  /* of services or backends */
+	CONTROL_CLUSTER,
+	CONTROL_LEAVE, /* the reply only says that it is accepted */
 };
 
 #define CONTROL_GRACEFUL_DEFAULT UINT32_MAX /* as configured */
 #define CONTROL_GRACEFUL_MAX     3600       /* seconds */
+
+/* What is done to an object of the replica. */
+enum control_op {
+	CONTROL_ADD,    /* it must not be there */
+	CONTROL_SET,    /* it must be there */
+	CONTROL_REMOVE, /* likewise; a service takes its backends along */
+};
+
+#define CONTROL_FIELDS_MAX 8192 /* with the NUL */
+
+struct control_change {
+	enum control_op op;
+	bool is_backend; /* else a service */
+	char service[FORWARDING_NAME_MAX];
+	struct addr backend;
+	/* "name=text" lines, as spec.h has them: "weight=2\nstate=enabled". */
+	char fields[CONTROL_FIELDS_MAX];
+	bool local; /* answer once it is on the disk here */
+	bool force; /* though this node's clock is far from the others' */
+};
 
 struct control_request {
 	enum control_kind kind;
@@ -33,14 +56,20 @@ struct control_request {
 	char node[FORWARDING_NAME_MAX]; /* "": the one that is asked */
 	bool temporary;      /* forgotten when the agent ends; for shutdowns */
 	uint32_t graceful_s; /* how long to mark the routes before */
+	bool force;          /* though no other node would be left */
+	const struct control_change *change; /* CHANGE; borrowed by the call */
 };
 
 struct control_member {
 	struct addr addr;
 	uint32_t weight, phi;
-	const char *intent; /* enabled, draining, disabled */
-	const char *health; /* up, down, unknown */
-	uint32_t slots;     /* it holds in the effective table */
+	const char *intent;            /* enabled, draining, disabled */
+	const char *health;            /* up, down, unknown: what counts */
+	uint32_t votes_up, votes_down; /* of the nodes that are heard */
+	const char *own;      /* what this node says: as health, or flapping */
+	const char *own_why;  /* the last failure; "": none */
+	uint64_t own_since_s; /* it has said so for so long */
+	uint32_t slots;       /* it holds in the effective table */
 	uint64_t packets, bytes;
 	bool resolved;
 	const char *interface; /* "": no next hop known */
@@ -59,6 +88,8 @@ struct control_service {
 	uint32_t configured, taking;          /* members */
 	struct control_member *members;       /* only in CONTROL_SERVICE */
 	size_t n_members;
+	const char *check; /* as health_check_format has it; "none" */
+	bool panic;        /* too few are up: all are used */
 	uint64_t packets, bytes;
 	const struct report_counter *drops;
 	size_t n_drops;
@@ -124,6 +155,61 @@ struct control_announce {
 	size_t n_vips;
 };
 
+/* A change is on this node's disk, and in its tables. */
+struct control_missing {
+	const char *node;
+	const char *why; /* what it lacks: one line */
+};
+
+struct control_outcome {
+	bool waited; /* for the others; else it was not asked for */
+	const struct control_missing *missing; /* nodes that are heard */
+	size_t n_missing;
+	uint32_t copies; /* durable on so many nodes, this one too ... */
+	uint32_t nodes;  /* ... of so many that are configured */
+};
+
+struct control_cluster_node {
+	const char *name;
+	struct addr addr;
+	bool self;
+	bool connected;      /* a session with it is up; true for self */
+	const char *trouble; /* not connected: why; "": not known */
+	bool fresh;          /* it is heard, directly or through others */
+	bool left;
+	/* The rest is known of self and of connected nodes only. */
+	const char *version;
+	bool joined, announcing, draining, installed;
+	int64_t clock_ms; /* its wall clock is ahead of ours by so much */
+	uint8_t config[REPORT_DIGEST_LEN], observed[REPORT_DIGEST_LEN],
+	    root[REPORT_DIGEST_LEN];
+	/* Do its tables differ from ours? For so long, and by whose fault:
+	 * configuration, observations, software; "": they do not. */
+	uint64_t differs_ms;
+	const char *fault;
+};
+
+struct control_ignored {
+	const char *what, *why;
+};
+
+struct control_cluster {
+	const char *name; /* "": this node is in no cluster */
+	const char *self;
+	const char *trust;   /* certificates, psk, plaintext */
+	bool joined;         /* in step with the others, or alone by timeout */
+	const char *waiting; /* not joined: for what; "": joined */
+	struct control_cluster_node *nodes; /* by name */
+	size_t n_nodes;
+	bool identical; /* all nodes that are heard have our tables */
+	uint32_t services, backends;
+	struct control_ignored *ignored; /* objects that take no part */
+	size_t n_ignored;
+	/* Where the file says other than what is in force, which is ignored. */
+	const char **file_differs; /* one line each */
+	size_t n_file_differs;
+};
+
 struct control_reply {
 	enum control_kind kind;
 	const char *error;        /* CONTROL_ERROR: one line */
@@ -131,7 +217,9 @@ struct control_reply {
 	struct control_announce announce; /* CONTROL_STATUS */
 	struct control_service *services; /* STATUS; one in SERVICE */
 	size_t n_services;
-	struct trace_answer trace; /* CONTROL_TRACE */
+	struct trace_answer trace;      /* CONTROL_TRACE */
+	struct control_outcome outcome; /* CONTROL_CHANGE */
+	struct control_cluster cluster; /* CONTROL_CLUSTER */
 };
 
 #endif
