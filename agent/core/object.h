@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OBJECT_KEY_MAX   128  /* bytes */
-#define OBJECT_TEXT_MAX  4096 /* bytes of one register */
+#define OBJECT_KEY_MAX   128   /* bytes */
+#define OBJECT_TEXT_MAX  32768 /* bytes of one register */
 #define OBJECT_REGS_MAX  32
 #define OBJECT_FIELD_MAX 1023
 /* Larger stamps are refused as nonsense, the same on every node; in

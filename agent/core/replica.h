@@ -54,9 +54,9 @@ int replica_check(const struct replica *, struct errmsg *why);
  * SHA-256, cut, over its canonical form. -1: out of memory. */
 int replica_digest(const struct replica *, uint8_t out[REPLICA_DIGEST_LEN]);
 
-/* Merges `other`, which is complete, into r. 1: r has changed, 0: it has not,
- * -1: out of memory, or more than the bounds allow (`why`), and r is as it
- * was. */
+/* Merges `other`, which is complete, into r. 1: r has changed, 0: it has not
+ * but for its clock, -1: out of memory, or more than the bounds allow (`why`),
+ * and r is as it was. */
 int replica_merge(
     struct replica *r, const struct replica *other, struct errmsg *why);
 
