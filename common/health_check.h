@@ -48,14 +48,18 @@ struct health_check {
 /* Sets every field to its default. */
 void health_check_init(struct health_check *, enum check_kind);
 
-/* Is it within the bounds above, and whole for its kind? 0, or -1 with `why`
- * ("check: timeout ..."), which names the key. */
+/* Does the key of guideway.yaml count for the kind? */
+bool health_check_has(enum check_kind, const char *key);
+
+/* Is it within the bounds above, and whole for its kind? 0, or -1 with `why`:
+ * "check: KEY ...", so that the caller can find the place. */
 int health_check_validate(const struct health_check *, struct errmsg *why);
 
-/* The canonical form, one line of printable text, e.g.
+/* The canonical form of a valid one, one line of printable text, e.g.
  * "http port=80 path=/ status=200-399 interval=2000 timeout=1000 rise=2
- * fall=3". Every field that counts for the kind is there, in a fixed order;
- * texts are percent-encoded. format(parse(x)) == x. */
+ * fall=3". Every field that counts for the kind is there, in a fixed order, but
+ * for texts that are empty and switches that are off; texts are
+ * percent-encoded. format(parse(x)) == x: parse takes no other form. */
 #define HEALTH_CHECK_FORMAT_MAX 4096
 void health_check_format(
     const struct health_check *, char out[HEALTH_CHECK_FORMAT_MAX]);

@@ -46,9 +46,10 @@ setup(void)
 	web_ports[0] = 443;
 	web_ports[1] = 80;
 	services[0] = (struct conf_service){web, web_vips, 2, IPPROTO_TCP,
-	    web_ports, 2, 65536, true, web_backends, 4, 1, 1};
+	    web_ports, 2, 65536, true, web_backends, 4, 1, 1,
+	    {.kind = CHECK_NONE}, 25};
 	services[1] = (struct conf_service){dns, dns_vips, 1, IPPROTO_UDP, NULL,
-	    0, 256, false, dns_backends, 2, 1, 1};
+	    0, 256, false, dns_backends, 2, 1, 1, {.kind = CHECK_NONE}, 25};
 	conf = (struct conf){
 	    .seed = {1, 2, 3},
 	    .source4 = {ip("198.18.0.0"), 16},
