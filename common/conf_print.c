@@ -111,6 +111,62 @@ print_backend(FILE *out, const struct conf_backend *b)
 	    intent_name(b->intent));
 }
 
+/* Seconds, with no more decimals than it takes. */
+static void
+print_seconds(FILE *out, const char *key, uint32_t ms)
+{
+	char text[16];
+	size_t len;
+
+	len = (size_t)snprintf(
+	    text, sizeof(text), "%u.%03u", ms / 1000, ms % 1000);
+	while (text[len - 1] == '0')
+		len--;
+	if (text[len - 1] == '.')
+		len--;
+	fprintf(out, "      %s: %.*s\n", key, (int)len, text);
+}
+
+static void
+print_text_if(FILE *out, const char *key, const char *text)
+{
+	if (text[0] == '\0')
+		return;
+	fprintf(out, "      %s: ", key);
+	print_word(out, text);
+	fputc('\n', out);
+}
+
+static void
+print_check(FILE *out, const struct health_check *c)
+{
+	fprintf(out, "    check:\n      type: %s\n",
+	    health_check_kind_name(c->kind));
+	if (c->kind == CHECK_NONE)
+		return;
+	if (health_check_has(c->kind, "port"))
+		fprintf(out, "      port: %u\n", c->port);
+	fprintf(out, "      tunnel: %s\n",
+	    conf_switch_word(c->tunnel ? RAW_TRUE : RAW_FALSE));
+	print_seconds(out, "interval", c->interval_ms);
+	print_seconds(out, "timeout", c->timeout_ms);
+	fprintf(out, "      rise: %u\n      fall: %u\n", c->rise, c->fall);
+	if (health_check_has(c->kind, "host"))
+		print_text_if(out, "host", c->host);
+	if (health_check_has(c->kind, "path")) {
+		print_text_if(out, "path", c->path);
+		fprintf(
+		    out, "      status: %u-%u\n", c->status_min, c->status_max);
+	}
+	if (health_check_has(c->kind, "insecure"))
+		fprintf(out, "      insecure: %s\n",
+		    conf_switch_word(c->insecure ? RAW_TRUE : RAW_FALSE));
+	if (health_check_has(c->kind, "send")) {
+		print_text_if(out, "send", c->send);
+		print_text_if(out, "expect", c->expect);
+	}
+}
+
 static void
 print_service(FILE *out, const struct conf_service *s)
 {
@@ -133,6 +189,8 @@ print_service(FILE *out, const struct conf_service *s)
 						  : RAW_OVERSIZE_FRAGMENT));
 	fprintf(out, "    announce_min: %u\n    announce_again: %u\n",
 	    s->announce_min, s->announce_again);
+	print_check(out, &s->check);
+	fprintf(out, "    panic: %u\n", s->panic_percent);
 	fputs(
 	    s->n_backends > 0 ? "    backends:\n" : "    backends: []\n", out);
 	for (size_t i = 0; i < s->n_backends; i++)

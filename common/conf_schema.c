@@ -33,6 +33,16 @@ static const cyaml_strval_t switches[] = {
     {"false", RAW_FALSE},
 };
 
+static const cyaml_strval_t checks[] = {
+    {"none", CHECK_NONE},
+    {"tcp", CHECK_TCP},
+    {"http", CHECK_HTTP},
+    {"https", CHECK_HTTPS},
+    {"udp", CHECK_UDP},
+    {"dns", CHECK_DNS},
+    {"icmp", CHECK_ICMP},
+};
+
 static const char *
 word(const cyaml_strval_t *words, size_t n, int64_t value)
 {
@@ -155,6 +165,33 @@ static const cyaml_schema_value_t backend_entry = {
 	    struct raw_backend, backend_fields)
 };
 
+static const cyaml_schema_field_t check_fields[] = {
+	CYAML_FIELD_ENUM("type", CYAML_FLAG_STRICT,
+	    struct raw_check, type, checks, CYAML_ARRAY_LEN(checks)),
+	CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct raw_check, port),
+	CYAML_FIELD_ENUM_PTR("tunnel", OPTIONAL | CYAML_FLAG_STRICT,
+	    struct raw_check, tunnel, switches, CYAML_ARRAY_LEN(switches)),
+	CYAML_FIELD_STRING_PTR("interval", OPTIONAL,
+	    struct raw_check, interval, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("timeout", OPTIONAL,
+	    struct raw_check, timeout, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_UINT_PTR("rise", OPTIONAL, struct raw_check, rise),
+	CYAML_FIELD_UINT_PTR("fall", OPTIONAL, struct raw_check, fall),
+	CYAML_FIELD_STRING_PTR("host", OPTIONAL,
+	    struct raw_check, host, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("path", OPTIONAL,
+	    struct raw_check, path, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("status", OPTIONAL,
+	    struct raw_check, status, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_ENUM_PTR("insecure", OPTIONAL | CYAML_FLAG_STRICT,
+	    struct raw_check, insecure, switches, CYAML_ARRAY_LEN(switches)),
+	CYAML_FIELD_STRING_PTR("send", OPTIONAL,
+	    struct raw_check, send, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("expect", OPTIONAL,
+	    struct raw_check, expect, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_END
+};
+
 static const cyaml_schema_field_t service_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER,
 	    struct raw_service, name, 1, CYAML_UNLIMITED),
@@ -176,6 +213,9 @@ static const cyaml_schema_field_t service_fields[] = {
 	    struct raw_service, announce_min),
 	CYAML_FIELD_UINT_PTR("announce_again", OPTIONAL,
 	    struct raw_service, announce_again),
+	CYAML_FIELD_MAPPING_PTR("check", OPTIONAL,
+	    struct raw_service, check, check_fields),
+	CYAML_FIELD_UINT_PTR("panic", OPTIONAL, struct raw_service, panic),
 	CYAML_FIELD_SEQUENCE("backends", OPTIONAL,
 	    struct raw_service, backends, &backend_entry,
 	    0, FORWARDING_MAX_BACKENDS),

@@ -36,6 +36,19 @@ enum raw_oversize {
 	RAW_OVERSIZE_REFUSE
 };
 
+enum raw_switch {
+	RAW_TRUE,
+	RAW_FALSE
+};
+
+struct raw_check {
+	enum check_kind type;
+	uint64_t *port, *rise, *fall;
+	char *interval, *timeout; /* seconds, with decimals */
+	char *host, *path, *status, *send, *expect;
+	enum raw_switch *tunnel, *insecure;
+};
+
 struct raw_service {
 	char *name;
 	char **vips;
@@ -46,17 +59,14 @@ struct raw_service {
 	uint64_t *table_size;
 	enum raw_oversize oversize;
 	uint64_t *announce_min, *announce_again;
+	struct raw_check *check;
+	uint64_t *panic;
 	struct raw_backend *backends;
 	uint32_t backends_count;
 };
 
 struct raw_node {
 	char *name, *run_dir, *state_dir, *user;
-};
-
-enum raw_switch {
-	RAW_TRUE,
-	RAW_FALSE
 };
 
 struct raw_announce {
@@ -103,6 +113,12 @@ int conf_lint(const struct conf_tree *, struct errmsg *why);
  * text and gives the places for messages. NULL with `why`. */
 struct conf *conf_check(const char *path, const struct raw_conf *,
     const struct conf_tree *, struct errmsg *why);
+
+/* A service's `check` and `panic`; its ports are there already. `place` is the
+ * service. */
+int conf_health(struct conf_service *, const struct raw_service *,
+    const struct conf_tree *, const struct conf_node *place,
+    struct errmsg *why);
 
 /* Its last part: does everything fit together, over all services? */
 int conf_cross(

@@ -20,6 +20,10 @@
 	     "    vips: [192.0.2.80]\n" \
 	     "    protocol: tcp\n"
 
+/* The keys of a check follow: from column 25, and 35. */
+#define CHECK     SERVICE "    check: {type: "
+#define WEB_CHECK CHECK "http, port: 80, "
+
 static struct conf *
 parse(const char *text, struct errmsg *why)
 {
@@ -200,6 +204,71 @@ static const struct {
 	    "be 0..65535 backends, got 65536"},
 	{SERVICE "    announce_again: 0\n", "f:6:21: announce_again must not "
 	    "be less than announce_min, which is 1, got 0"},
+	{SERVICE "    panic: 101\n", "f:6:12: panic must be 0..100 per cent, "
+	    "got 101"},
+	{SERVICE "    check: {}\n", "f:6:12: check needs the key 'type'"},
+	{SERVICE "    check: {type: ping}\n", "f:6:19: type must be one of: "
+	    "none, tcp, http, https, udp, dns, icmp; got 'ping'"},
+	{SERVICE "    check: {type: tcp}\n", "f:6:12: check needs the key "
+	    "'port', since the service has no 'ports' to take the first of"},
+	{CHECK "tcp, port: 0}\n", "f:6:30: port must be 1..65535, got 0"},
+	{CHECK "tcp, port: 65536}\n", "f:6:30: port must be 1..65535, got "
+	    "65536"},
+	{CHECK "icmp, port: 80}\n", "f:6:25: a check of type icmp has no "
+	    "'port'"},
+	{CHECK "none, rise: 2}\n", "f:6:25: a check of type none has no "
+	    "'rise'"},
+	{WEB_CHECK "send: x}\n", "f:6:35: a check of type http has no 'send'"},
+	{WEB_CHECK "insecure: true}\n", "f:6:35: a check of type http has no "
+	    "'insecure'"},
+	{WEB_CHECK "tunnel: yes}\n", "f:6:43: tunnel must be one of: true, "
+	    "false; got 'yes'"},
+	{WEB_CHECK "interval: 2s}\n", "f:6:45: interval must be seconds such "
+	    "as 2 or 0.25, got '2s'"},
+	{WEB_CHECK "interval: .5}\n", "f:6:45: interval must be seconds such "
+	    "as 2 or 0.25, got '.5'"},
+	{WEB_CHECK "interval: 1.}\n", "f:6:45: interval must be seconds such "
+	    "as 2 or 0.25, got '1.'"},
+	{WEB_CHECK "interval: 01}\n", "f:6:45: interval must be seconds such "
+	    "as 2 or 0.25, got '01'"},
+	{WEB_CHECK "interval: 0.1234}\n", "f:6:45: interval must be seconds "
+	    "such as 2 or 0.25, got '0.1234'"},
+	{WEB_CHECK "interval: 1.2.3}\n", "f:6:45: interval must be seconds "
+	    "such as 2 or 0.25, got '1.2.3'"},
+	{WEB_CHECK "interval: 1000000}\n", "f:6:45: interval must be seconds "
+	    "such as 2 or 0.25, got '1000000'"},
+	{WEB_CHECK "interval: 0.099}\n", "f:6:45: interval must be 0.1..3600 "
+	    "seconds, got 99 ms"},
+	{WEB_CHECK "interval: 3600.001}\n", "f:6:45: interval must be "
+	    "0.1..3600 seconds, got 3600001 ms"},
+	{WEB_CHECK "timeout: 0.009}\n", "f:6:44: timeout must be 10 ms up to "
+	    "the interval, which is 2000 ms, got 9 ms"},
+	{WEB_CHECK "timeout: 2.001}\n", "f:6:44: timeout must be 10 ms up to "
+	    "the interval, which is 2000 ms, got 2001 ms"},
+	{WEB_CHECK "rise: 0}\n", "f:6:41: rise must be 1..100, got 0"},
+	{WEB_CHECK "rise: 256}\n", "f:6:41: rise must be 1..100, got 256"},
+	{WEB_CHECK "fall: 101}\n", "f:6:41: fall must be 1..100, got 101"},
+	{WEB_CHECK "path: health}\n", "f:6:41: path must begin with '/'"},
+	{WEB_CHECK "path: '/a b'}\n", "f:6:41: path must be of printable ASCII "
+	    "characters without spaces and '#'; percent-encode others"},
+	{WEB_CHECK "host: 'a:80'}\n", "f:6:41: host must be a host name or an "
+	    "address, without a port and without a dot at the end"},
+	{WEB_CHECK "status: 99}\n", "f:6:43: status must be 100..599, or two "
+	    "of them such as 200-399, got '99'"},
+	{WEB_CHECK "status: 200x}\n", "f:6:43: status must be 100..599, or two "
+	    "of them such as 200-399, got '200x'"},
+	{WEB_CHECK "status: 200-}\n", "f:6:43: status must be 100..599, or two "
+	    "of them such as 200-399, got '200-'"},
+	{WEB_CHECK "status: 200-3999}\n", "f:6:43: status must be 100..599, or "
+	    "two of them such as 200-399, got '200-3999'"},
+	{WEB_CHECK "status: 300-200}\n", "f:6:43: status must be 100..599, or "
+	    "two of them from low to high such as 200-399"},
+	{CHECK "udp, port: 1}\n", "f:6:12: send must say what is sent, for "
+	    "type udp"},
+	{CHECK "dns, port: 53}\n", "f:6:12: host must be the domain name to "
+	    "ask for"},
+	{CHECK "dns, port: 53, host: a..b}\n", "f:6:40: host must be the "
+	    "domain name to ask for"},
 	{HEAD "balancer: {encap_source: [eth0]}\n", "f:2:27: encap_source must "
 	    "be an address or a prefix such as 10.1.0.0/24, got 'eth0'"},
 	{HEAD "balancer: {encap_source: [10.0.0.0/33]}\n", "f:2:27: "
@@ -320,6 +389,10 @@ END_TEST
 	"  agent_grace: 30\n" \
 	"  graceful_shutdown: 0\n" \
 	"  drain_quiet: 60\n"
+#define NO_CHECK "    check:\n      type: none\n    panic: 25\n"
+#define SERVICE_PRINTED \
+	"    table_size: 65536\n    oversize: fragment\n" \
+	"    announce_min: 1\n    announce_again: 1\n"
 #define SEED_PRINTED ANNOUNCE_PRINTED "cluster:\n  seed: \"" SEED "\"\n"
 
 /* clang-format off */
@@ -372,6 +445,7 @@ static const struct {
 	    "    table_size: 65536\n"
 	    "    oversize: fragment\n"
 	    "    announce_min: 1\n    announce_again: 1\n"
+	    NO_CHECK
 	    "    backends: []\n"
 	    "  - name: \"web\"\n"
 	    "    vips: [\"2001:db8::1\", \"192.0.2.1\"]\n"
@@ -380,6 +454,7 @@ static const struct {
 	    "    table_size: 1048576\n"
 	    "    oversize: refuse\n"
 	    "    announce_min: 2\n    announce_again: 65535\n"
+	    NO_CHECK
 	    "    backends:\n"
 	    "      - {address: \"2001:db8::2\", weight: 1, state: enabled}\n"
 	    "      - {address: \"10.0.0.1\", weight: 65535, state: draining}\n"
@@ -390,6 +465,7 @@ static const struct {
 	    "    table_size: 256\n"
 	    "    oversize: fragment\n"
 	    "    announce_min: 1\n    announce_again: 1\n"
+	    NO_CHECK
 	    "    backends:\n"
 	    "      - {address: \"10.0.0.1\", weight: 1, state: enabled}\n"
 	    "  - name: \"three\"\n"
@@ -398,6 +474,86 @@ static const struct {
 	    "    table_size: 65536\n"
 	    "    oversize: fragment\n"
 	    "    announce_min: 3\n    announce_again: 3\n"
+	    NO_CHECK
+	    "    backends: []\n"},
+	{NODE HEAD
+	    "services:\n"
+	    "- {name: h, vips: [192.0.2.1], protocol: tcp, ports: [8443, 80],\n"
+	    "   check: {type: https, host: a.example, path: '/\"\\?a=1',\n"
+	    "     status: 204, interval: 0.25, rise: 100, fall: 1,\n"
+	    "     insecure: true, tunnel: true}, panic: 0}\n"
+	    "- {name: u, vips: [192.0.2.1], protocol: udp, panic: 100,\n"
+	    "   check: {type: udp, port: 65535, send: 'a: %', expect: no,\n"
+	    "     interval: 3600, timeout: 0.01}}\n"
+	    "- {name: p, vips: [192.0.2.2], protocol: udp,\n"
+	    "   check: {type: icmp, interval: 10.000}}\n"
+	    "- {name: d, vips: [192.0.2.3], protocol: udp, ports: [53],\n"
+	    "   check: {type: dns, host: ., tunnel: false}}\n",
+	    NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	    "services:\n"
+	    "  - name: \"h\"\n"
+	    "    vips: [\"192.0.2.1\"]\n"
+	    "    protocol: tcp\n"
+	    "    ports: [8443, 80]\n"
+	    SERVICE_PRINTED
+	    "    check:\n"
+	    "      type: https\n"
+	    "      port: 8443\n"
+	    "      tunnel: true\n"
+	    "      interval: 0.25\n"
+	    "      timeout: 0.125\n"
+	    "      rise: 100\n"
+	    "      fall: 1\n"
+	    "      host: \"a.example\"\n"
+	    "      path: \"/\\\"\\\\?a=1\"\n"
+	    "      status: 204-204\n"
+	    "      insecure: true\n"
+	    "    panic: 0\n"
+	    "    backends: []\n"
+	    "  - name: \"u\"\n"
+	    "    vips: [\"192.0.2.1\"]\n"
+	    "    protocol: udp\n"
+	    SERVICE_PRINTED
+	    "    check:\n"
+	    "      type: udp\n"
+	    "      port: 65535\n"
+	    "      tunnel: false\n"
+	    "      interval: 3600\n"
+	    "      timeout: 0.01\n"
+	    "      rise: 2\n"
+	    "      fall: 3\n"
+	    "      send: \"a: %\"\n"
+	    "      expect: \"no\"\n"
+	    "    panic: 100\n"
+	    "    backends: []\n"
+	    "  - name: \"p\"\n"
+	    "    vips: [\"192.0.2.2\"]\n"
+	    "    protocol: udp\n"
+	    SERVICE_PRINTED
+	    "    check:\n"
+	    "      type: icmp\n"
+	    "      tunnel: false\n"
+	    "      interval: 10\n"
+	    "      timeout: 5\n"
+	    "      rise: 2\n"
+	    "      fall: 3\n"
+	    "    panic: 25\n"
+	    "    backends: []\n"
+	    "  - name: \"d\"\n"
+	    "    vips: [\"192.0.2.3\"]\n"
+	    "    protocol: udp\n"
+	    "    ports: [53]\n"
+	    SERVICE_PRINTED
+	    "    check:\n"
+	    "      type: dns\n"
+	    "      port: 53\n"
+	    "      tunnel: false\n"
+	    "      interval: 2\n"
+	    "      timeout: 1\n"
+	    "      rise: 2\n"
+	    "      fall: 3\n"
+	    "      host: \".\"\n"
+	    "    panic: 25\n"
 	    "    backends: []\n"},
 	{NODE HEAD
 	    "announce: {enabled: false, device: rt0, table: 4294967295,\n"

@@ -10,7 +10,7 @@
 #include "common/conf_schema.h"
 #include "tests/unit/unit.h"
 
-#define KEYS_MAX  64
+#define KEYS_MAX  128
 #define ITEM      "\n.It Cm "
 #define PAGE_PATH SRCDIR "/common/guideway.yaml.5"
 
