@@ -20,8 +20,13 @@
 
 #define CONF_PATH SYSCONFDIR "/guideway/guideway.yaml"
 
+#define CONF_IDENTITY_PATH SYSCONFDIR "/guideway/identity.pem"
+
 #define CONF_SIZE_MAX (8u << 20) /* bytes of the file */
 #define CONF_USER     "guideway" /* default of node.user, where it exists */
+
+#define CONF_CLUSTER_NODES_MAX 64
+#define CONF_CLUSTER_PORT      7411
 
 /* Operator intent; health is another thing, with another type. */
 enum intent {
@@ -110,6 +115,10 @@ struct conf_cluster {
 	struct conf_cluster_node *nodes; /* all, this one too; by name */
 	size_t n_nodes;
 };
+
+/* Its node of that name, or NULL. With conf.node_name: this node. */
+const struct conf_cluster_node *conf_cluster_node(
+    const struct conf_cluster *, const char *name);
 
 struct conf {
 	char *path;

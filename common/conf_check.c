@@ -575,6 +575,7 @@ conf_check(const char *path, const struct raw_conf *raw,
 	    set_state_dir(&c) == 0 && set_user(&c) == 0 &&
 	    set_interfaces(&c) == 0 && set_announce(&c) == 0 &&
 	    set_sources(&c) == 0 && set_seed(&c) == 0 &&
+	    conf_cluster_check(conf, &raw->cluster, tree, why) == 0 &&
 	    set_services(&c) == 0 && conf_cross(conf, tree, why) == 0)
 		return conf;
 	conf_free(conf);

@@ -94,12 +94,49 @@ print_announce(FILE *out, const struct conf_announce *a)
 }
 
 static void
+print_trust(FILE *out, const struct conf_cluster *c)
+{
+	switch (c->trust) {
+	case CONF_TRUST_CERTIFICATES:
+		fputs("  identity: ", out);
+		print_word(out, c->identity);
+		break;
+	case CONF_TRUST_PSK:
+		fputs("  psk: ", out);
+		print_word(out, c->psk);
+		break;
+	case CONF_TRUST_NONE:
+		fprintf(out, "  insecure: %s", conf_switch_word(RAW_TRUE));
+		break;
+	}
+	fputc('\n', out);
+}
+
+static void
+print_nodes(FILE *out, const struct conf_cluster *c)
+{
+	fputs("  name: ", out);
+	print_word(out, c->name);
+	fputs("\n  nodes:\n", out);
+	for (size_t i = 0; i < c->n_nodes; i++) {
+		fputs("    - {name: ", out);
+		print_word(out, c->nodes[i].name);
+		fputs(", address: ", out);
+		print_addr(out, &c->nodes[i].addr);
+		fprintf(out, ", port: %u}\n", c->nodes[i].port);
+	}
+	print_trust(out, c);
+}
+
+static void
 print_cluster(FILE *out, const struct conf *c)
 {
 	fputs("cluster:\n  seed: \"", out);
 	for (size_t i = 0; i < sizeof(c->seed); i++)
 		fprintf(out, "%02x", c->seed[i]);
 	fputs("\"\n", out);
+	if (c->cluster.name != NULL)
+		print_nodes(out, &c->cluster);
 }
 
 static void

@@ -145,9 +145,34 @@ static const cyaml_schema_field_t announce_fields[] = {
 	CYAML_FIELD_END
 };
 
+static const cyaml_schema_field_t cluster_node_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER,
+	    struct raw_cluster_node, name, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("address", CYAML_FLAG_POINTER,
+	    struct raw_cluster_node, address, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_UINT_PTR("port", OPTIONAL, struct raw_cluster_node, port),
+	CYAML_FIELD_END
+};
+
+static const cyaml_schema_value_t cluster_node_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT,
+	    struct raw_cluster_node, cluster_node_fields)
+};
+
 static const cyaml_schema_field_t cluster_fields[] = {
 	CYAML_FIELD_STRING_PTR("seed", CYAML_FLAG_POINTER,
 	    struct raw_cluster, seed, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("name", OPTIONAL,
+	    struct raw_cluster, name, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("nodes", OPTIONAL,
+	    struct raw_cluster, nodes, &cluster_node_entry,
+	    1, CONF_CLUSTER_NODES_MAX),
+	CYAML_FIELD_STRING_PTR("identity", OPTIONAL,
+	    struct raw_cluster, identity, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("psk", OPTIONAL,
+	    struct raw_cluster, psk, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_ENUM_PTR("insecure", OPTIONAL | CYAML_FLAG_STRICT,
+	    struct raw_cluster, insecure, switches, CYAML_ARRAY_LEN(switches)),
 	CYAML_FIELD_END
 };
 

@@ -5,9 +5,9 @@
  * that is NULL is a key that was not given.
  *
  * A new key touches: this file and conf_schema.c; struct conf (conf.h), its
- * checks and default (conf_check.c, conf_cross.c), its print (conf_print.c);
- * guideway.yaml.5, which a test holds against the table; rows in check_conf.c;
- * deploy/guideway.yaml where users should see it. */
+ * checks and default (conf_check.c, conf_cluster.c, conf_cross.c), its print
+ * (conf_print.c); guideway.yaml.5, which a test holds against the table; rows
+ * in check_conf.c; deploy/guideway.yaml where users should see it. */
 #ifndef COMMON_CONF_SCHEMA_H
 #define COMMON_CONF_SCHEMA_H
 
@@ -82,8 +82,16 @@ struct raw_balancer {
 	uint32_t encap_source_count;
 };
 
+struct raw_cluster_node {
+	char *name, *address;
+	uint64_t *port;
+};
+
 struct raw_cluster {
-	char *seed;
+	char *seed, *name, *identity, *psk;
+	enum raw_switch *insecure;
+	struct raw_cluster_node *nodes;
+	uint32_t nodes_count;
 };
 
 struct raw_conf {
@@ -119,6 +127,10 @@ struct conf *conf_check(const char *path, const struct raw_conf *,
 int conf_health(struct conf_service *, const struct raw_service *,
     const struct conf_tree *, const struct conf_node *place,
     struct errmsg *why);
+
+/* Its part `cluster`, but for the seed, once node_name is known. */
+int conf_cluster_check(struct conf *, const struct raw_cluster *,
+    const struct conf_tree *, struct errmsg *why);
 
 /* Its last part: does everything fit together, over all services? */
 int conf_cross(

@@ -13,6 +13,13 @@
 
 #define SEED "000102030405060708090a0b0c0d0e0f"
 #define HEAD "cluster: {seed: " SEED "}\n"
+/* What follows this begins in line 5, column 3. */
+#define CLUSTER \
+	"node: {name: a}\n" \
+	"cluster:\n" \
+	"  seed: " SEED "\n" \
+	"  name: c\n"
+#define NODES "  nodes: [{name: a, address: 10.0.0.1}]\n"
 /* What follows this begins in line 6, column 7. */
 #define SERVICE \
 	HEAD "services:\n" \
@@ -296,6 +303,63 @@ static const struct {
 	{"cluster: {seed: " SEED "0}\n", "f:1:17: seed must be 32 hexadecimal "
 	    "digits, the same on all nodes and secret; `openssl rand -hex 16` "
 	    "makes one"},
+	{"cluster: {seed: " SEED ", nodes: [{name: a, address: 10.0.0.1}]}\n",
+	    "f:1:58: nodes is of a cluster, which needs a name; give "
+	    "cluster.name, the same on all nodes"},
+	{"cluster: {seed: " SEED ", identity: /i}\n", "f:1:61: identity is of "
+	    "a cluster, which needs a name; give cluster.name, the same on all "
+	    "nodes"},
+	{"cluster: {seed: " SEED ", psk: /i}\n", "f:1:56: psk is of a cluster, "
+	    "which needs a name; give cluster.name, the same on all nodes"},
+	{"cluster: {seed: " SEED ", insecure: false}\n", "f:1:61: insecure is "
+	    "of a cluster, which needs a name; give cluster.name, the same on "
+	    "all nodes"},
+	{CLUSTER, "f:4:9: a cluster needs the key 'nodes', which lists all "
+	    "nodes, this one too"},
+	{CLUSTER "  nodes: []\n", "f:5:10: nodes needs at least one entry; or "
+	    "leave the key out"},
+	{CLUSTER "  nodes: [{name: a}]\n", "f:5:11: an entry of nodes needs "
+	    "the key 'address'"},
+	{CLUSTER "  nodes: [{name: b, address: 10.0.0.1}]\n", "f:5:10: nodes "
+	    "must list this node, 'a', too; or node.name is wrong"},
+	{CLUSTER "  nodes: [{name: a/b, address: 10.0.0.1}]\n", "f:5:18: name "
+	    "must be 1 to 63 letters, digits, '.', '_' or '-', got 'a/b'"},
+	{CLUSTER "  nodes: [{name: a, address: 0.0.0.0}]\n", "f:5:30: address "
+	    "must be a unicast IPv4 or IPv6 address, not of link scope, got "
+	    "'0.0.0.0'"},
+	{CLUSTER "  nodes: [{name: a, address: 'fe80::1'}]\n", "f:5:30: "
+	    "address must be a unicast IPv4 or IPv6 address, not of link "
+	    "scope, got 'fe80::1'"},
+	{CLUSTER "  nodes: [{name: a, address: lb1}]\n", "f:5:30: address must "
+	    "be a unicast IPv4 or IPv6 address, not of link scope, got 'lb1'"},
+	{CLUSTER "  nodes: [{name: a, address: 10.0.0.1, port: 0}]\n",
+	    "f:5:46: port must be 1..65535, got 0"},
+	{CLUSTER "  nodes: [{name: a, address: 10.0.0.1, port: 65536}]\n",
+	    "f:5:46: port must be 1..65535, got 65536"},
+	{CLUSTER "  nodes:\n    - {name: a, address: 10.0.0.1}\n"
+	    "    - {name: a, address: 10.0.0.2}\n", "f:7:14: a node a is there "
+	    "already, in line 6"},
+	{CLUSTER "  nodes:\n    - {name: a, address: 10.0.0.1}\n"
+	    "    - {name: b, address: 10.0.0.1, port: 7411}\n", "f:7:26: "
+	    "10.0.0.1, port 7411 is node a's already, in line 6; each node "
+	    "needs an address or a port of its own"},
+	{CLUSTER NODES "  identity: i\n", "f:6:13: identity must be the path "
+	    "of a file, which begins with '/' and has at most 1024 "
+	    "characters, got 'i'"},
+	{CLUSTER NODES "  psk: i\n", "f:6:8: psk must be the path of a file, "
+	    "which begins with '/' and has at most 1024 characters, got 'i'"},
+	{CLUSTER NODES "  identity: /i\n  psk: /i\n", "f:7:8: identity, psk "
+	    "and 'insecure: true' are three ways to trust the other nodes; "
+	    "give one of them"},
+	{CLUSTER NODES "  psk: /i\n  insecure: true\n", "f:7:13: identity, "
+	    "psk and 'insecure: true' are three ways to trust the other "
+	    "nodes; give one of them"},
+	{CLUSTER "  insecure: true\n  nodes:\n    - {name: b, address: '::1'}"
+	    "\n    - {name: a, address: 10.0.0.1}\n", "f:8:26: with "
+	    "'insecure: true' all nodes must be on loopback, got 10.0.0.1; "
+	    "give identity or psk instead"},
+	{"cluster: {seed: " SEED ", name: c/d}\n", "f:1:57: name must be 1 to "
+	    "63 letters, digits, '.', '_' or '-', got 'c/d'"},
 	{HEAD "services: [{name: a/b, vips: [192.0.2.1], protocol: tcp}]\n",
 	    "f:2:19: name must be 1 to 63 letters, digits, '.', '_' or '-', "
 	    "got 'a/b'"},
@@ -393,6 +457,11 @@ END_TEST
 #define SERVICE_PRINTED \
 	"    table_size: 65536\n    oversize: fragment\n" \
 	"    announce_min: 1\n    announce_again: 1\n"
+#define NODES_PRINTED \
+	"  name: \"site1\"\n" \
+	"  nodes:\n" \
+	"    - {name: \"lb1\", address: \"10.0.0.1\", port: 7411}\n" \
+	"    - {name: \"lb2\", address: \"2001:db8::2\", port: 1}\n"
 #define SEED_PRINTED ANNOUNCE_PRINTED "cluster:\n  seed: \"" SEED "\"\n"
 
 /* clang-format off */
@@ -570,6 +639,31 @@ static const struct {
 	    "  drain_quiet: 1\n"
 	    "cluster:\n  seed: \"" SEED "\"\n"
 	    "services: []\n"},
+	{NODE "cluster:\n"
+	    "  seed: " SEED "\n  name: site1\n  nodes:\n"
+	    "  - {name: lb2, address: '2001:DB8::2', port: 1}\n"
+	    "  - {name: lb1, address: 10.0.0.1}\n",
+	    NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	    NODES_PRINTED "  identity: \"" CONF_IDENTITY_PATH "\"\n"
+	    "services: []\n"},
+	{NODE "cluster:\n"
+	    "  seed: " SEED "\n  name: site1\n  psk: /k\n"
+	    "  insecure: false\n  nodes:\n"
+	    "  - {name: lb1, address: 10.0.0.1}\n"
+	    "  - {name: lb2, address: '2001:DB8::2', port: 1}\n",
+	    NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	    NODES_PRINTED "  psk: \"/k\"\n"
+	    "services: []\n"},
+	{NODE "cluster:\n"
+	    "  seed: " SEED "\n  name: site1\n  insecure: true\n  nodes:\n"
+	    "  - {name: lb1, address: 127.9.9.9, port: 65535}\n"
+	    "  - {name: lb2, address: '::1'}\n",
+	    NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	    "  name: \"site1\"\n  nodes:\n"
+	    "    - {name: \"lb1\", address: \"127.9.9.9\", port: 65535}\n"
+	    "    - {name: \"lb2\", address: \"::1\", port: 7411}\n"
+	    "  insecure: true\n"
+	    "services: []\n"},
 };
 /* clang-format on */
 
@@ -706,6 +800,9 @@ static const struct {
 	{HEAD "services:\n- {name: a, protocol: tcp, ports: [1, 2], vips: [",
 	    "10.0.%, ", 2048, "]}\n", "f:3:49: 4098 endpoints (each VIP with "
 	    "each port) up to here; at most 4096 are possible in all"},
+	{"node: {name: n0}\n" "cluster:\n  seed: " SEED "\n  name: c\n"
+	    "  nodes:\n", "  - {name: n#, address: 10.0.%}\n", 64, "",
+	    "f:6:3: nodes has 65 entries; at most 64 are possible"},
 	{"node: {run_dir: /", "x", 92, "}\n" HEAD,
 	    "f:1:17: run_dir must be at most 93 characters, as it is part of "
 	    "the names of sockets; it has 94"},
