@@ -87,3 +87,18 @@ addr_cmp(const struct addr *a, const struct addr *b)
 {
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
 }
+
+bool
+addr_is_reachable(const struct addr *a)
+{
+	static const uint8_t loopback6[16] = {[15] = 1};
+	size_t len;
+	const uint8_t *bytes = addr_bytes(a, &len);
+
+	if (!addr_is_unicast(a))
+		return false;
+	if (len == 4)
+		return bytes[0] != 127 && (bytes[0] != 169 || bytes[1] != 254);
+	return memcmp(bytes, loopback6, sizeof(loopback6)) != 0 &&
+	    (bytes[0] != 0xfe || (bytes[1] & 0xc0) != 0x80);
+}

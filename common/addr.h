@@ -41,6 +41,10 @@ bool addr_is_none(const struct addr *);
  * multicast, broadcast. */
 bool addr_is_unicast(const struct addr *);
 
+/* A backend or a VIP can have it: unicast, and neither of loopback nor of link
+ * scope. */
+bool addr_is_reachable(const struct addr *);
+
 /* memcmp order: IPv4 before most of IPv6; the same on every machine. */
 int addr_cmp(const struct addr *, const struct addr *);
 

@@ -145,6 +145,9 @@ struct conf *conf_parse(
     const char *path, const char *text, size_t len, struct errmsg *why);
 void conf_free(struct conf *);
 
+/* All of it but the services, in memory of its own. NULL: out of memory. */
+struct conf *conf_copy_local(const struct conf *);
+
 /* The configuration in canonical form, every default written out;
  * print(parse(print(c))) == print(c). malloc'd, or NULL: out of memory. */
 char *conf_print(const struct conf *);

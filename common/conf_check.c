@@ -268,22 +268,6 @@ set_seed(const struct check *c)
 	return 0;
 }
 
-/* A backend or a VIP: packets must be able to reach it over a network. */
-static bool
-is_reachable(const struct addr *a)
-{
-	static const uint8_t loopback6[16] = {[15] = 1};
-	size_t len;
-	const uint8_t *bytes = addr_bytes(a, &len);
-
-	if (!addr_is_unicast(a))
-		return false;
-	if (len == 4)
-		return bytes[0] != 127 && (bytes[0] != 169 || bytes[1] != 254);
-	return memcmp(bytes, loopback6, sizeof(loopback6)) != 0 &&
-	    (bytes[0] != 0xfe || (bytes[1] & 0xc0) != 0x80);
-}
-
 static int
 set_addr(const struct check *c, struct addr *out, const char *text,
     const struct conf_node *at, const char *what)
@@ -292,7 +276,7 @@ set_addr(const struct check *c, struct addr *out, const char *text,
 		return conf_tree_fail(c->tree, at, c->why,
 		    "%s must be an IPv4 or IPv6 address, got '%s'", what,
 		    conf_show(text).text);
-	if (!is_reachable(out))
+	if (!addr_is_reachable(out))
 		return conf_tree_fail(c->tree, at, c->why,
 		    "%s must be a unicast address, not of loopback or link "
 		    "scope, got '%s'",

@@ -47,8 +47,8 @@ enum spec_field spec_field_find(enum object_kind, const char *name, size_t len);
 
 /* Reads "name=text" lines ('\n' between them), and gives the fields with their
  * texts in canonical form. regs: room for OBJECT_REGS_MAX; their texts are
- * taken from the arena, stamps are left 0. The number of fields, or -1 with
- * `why`: unknown or given twice, or not a text that it can have. */
+ * taken from the arena, stamps are left 0. The number of fields, ascending, or
+ * -1 with `why`: unknown or given twice, or not a text that it can have. */
 struct arena;
 int spec_read(enum object_kind, const char *lines, struct reg *regs,
     struct arena *, struct errmsg *why);
@@ -80,8 +80,8 @@ void spec_view_free(struct spec_view *);
 
 /* The services and backends of a configuration file as objects. The uids depend
  * on the contents alone, and the stamps are the smallest there are: nodes that
- * read the same file make the same objects, and any command wins over it. NULL:
- * out of memory. */
-struct replica *spec_import(const struct conf *);
+ * read the same file make the same objects, and any command wins over it. NULL
+ * with `why`: out of memory, or a list that is too long for one register. */
+struct replica *spec_import(const struct conf *, struct errmsg *why);
 
 #endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "agent/core/spec.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/core/spec_impl.h"
+
+#define PANIC_DEFAULT 25
+
+const char *
+spec_field_name(enum object_kind kind, uint16_t field)
+{
+	const struct spec_field_row *row = spec_row(kind, field);
+
+	return row != NULL ? row->name : NULL;
+}
+
+enum spec_field
+spec_field_find(enum object_kind kind, const char *name, size_t len)
+{
+	const struct spec_field_row *row;
+
+	for (size_t i = 0; (row = spec_rows(kind, i)) != NULL; i++)
+		if (strlen(row->name) == len &&
+		    memcmp(row->name, name, len) == 0)
+			return row->field;
+	return SPEC_NONE;
+}
+
+void
+spec_defaults(struct spec_target *t)
+{
+	if (t->service != NULL) {
+		t->service->protocol = IPPROTO_TCP;
+		t->service->table_size = FORWARDING_TABLE_DEFAULT;
+		t->service->announce_min = 1;
+		t->service->panic_percent = PANIC_DEFAULT;
+		health_check_init(&t->service->check, CHECK_NONE);
+	}
+	if (t->backend != NULL) {
+		t->backend->weight = 1;
+		t->backend->intent = INTENT_ENABLED;
+	}
+	t->node_draining = false;
+}
+
+int
+spec_take(struct spec_target *to, const struct object *o, struct errmsg *why)
+{
+	struct errmsg cause;
+
+	for (size_t i = 0; i < o->n_regs; i++) {
+		const struct spec_field_row *row = spec_row(
+		    o->kind, o->regs[i].field);
+
+		if (row != NULL && row->take(to, o->regs[i].text, &cause) == -1)
+			return errmsg_set(
+			    why, "%s %.400s", row->name, cause.text);
+	}
+	return 0;
+}
+
+char *
+spec_backend_key(
+    struct arena *arena, const char *service, const struct addr *addr)
+{
+	char text[ADDR_TEXT_MAX], key[OBJECT_KEY_MAX + 1];
+	int n = snprintf(
+	    key, sizeof(key), "%s %s", service, addr_format(addr, text));
+
+	return arena_copy(arena, key, (size_t)n);
+}
+
+int
+spec_backend_parse(const char *key, size_t len,
+    char service[FORWARDING_NAME_MAX], struct addr *addr)
+{
+	const char *space = memchr(key, ' ', len);
+	size_t name_len;
+
+	if (space == NULL)
+		return -1;
+	name_len = (size_t)(space - key);
+	if (!forwarding_name_valid(key, name_len) ||
+	    addr_parse(addr, space + 1) == -1 || !addr_is_reachable(addr))
+		return -1;
+	memcpy(service, key, name_len);
+	service[name_len] = '\0';
+	return 0;
+}
+
+/* One "name=text" of spec_read; cuts it up. */
+static int
+read_line(enum object_kind kind, char *line, struct spec_target *to,
+    struct reg *reg, struct errmsg *why)
+{
+	char *text = strchr(line, '=');
+	const struct spec_field_row *row;
+	struct errmsg cause;
+
+	if (text == NULL)
+		return errmsg_set(why, "'%.64s': give each as KEY=VALUE", line);
+	*text++ = '\0';
+	row = spec_row(kind, spec_field_find(kind, line, strlen(line)));
+	if (row == NULL)
+		return errmsg_set(why, "a %s has no '%.64s'",
+		    kind == OBJECT_BACKEND ? "backend" : "service", line);
+	if (row->take(to, text, &cause) == -1)
+		return errmsg_set(why, "%s %.400s", row->name, cause.text);
+	reg->field = row->field;
+	if ((reg->text = spec_put(row, to, why)) == NULL)
+		return -1;
+	reg->len = (uint16_t)strlen(reg->text);
+	return 0;
+}
+
+static int
+cmp_regs(const void *a, const void *b)
+{
+	const struct reg *r = a, *s = b;
+
+	return r->field - s->field;
+}
+
+int
+spec_read(enum object_kind kind, const char *lines, struct reg *regs,
+    struct arena *arena, struct errmsg *why)
+{
+	struct conf_service service = {0};
+	struct conf_backend backend = {0};
+	struct spec_target to = {.arena = arena,
+	    .service = kind == OBJECT_SERVICE ? &service : NULL,
+	    .backend = kind == OBJECT_BACKEND ? &backend : NULL};
+	char *copy = arena_copy(arena, lines, strlen(lines)), *line, *save;
+	int n = 0;
+
+	if (copy == NULL)
+		return errmsg_set(why, "out of memory");
+	spec_defaults(&to);
+	for (line = strtok_r(copy, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (n == OBJECT_REGS_MAX)
+			return errmsg_set(why, "too many values at once");
+		regs[n] = (struct reg){0};
+		if (read_line(kind, line, &to, &regs[n], why) == -1)
+			return -1;
+		for (int i = 0; i < n; i++)
+			if (regs[i].field == regs[n].field)
+				return errmsg_set(why, "%s is given twice",
+				    spec_field_name(kind, regs[n].field));
+		n++;
+	}
+	qsort(regs, (size_t)n, sizeof(*regs), cmp_regs);
+	return n;
+}
