@@ -54,9 +54,16 @@ fields_name(struct fields *f, const ProtobufCBinaryData *d, size_t max,
 const char *
 fields_text(struct fields *f, const ProtobufCBinaryData *d, const char *what)
 {
+	return fields_long_text(f, d, FIELDS_TEXT_MAX, what);
+}
+
+const char *
+fields_long_text(struct fields *f, const ProtobufCBinaryData *d, size_t max,
+    const char *what)
+{
 	char *copy;
 
-	if (d->len > FIELDS_TEXT_MAX) {
+	if (d->len > max) {
 		fault(f, what, "a shorter text");
 		return "";
 	}
@@ -125,7 +132,7 @@ fields_array(
 ProtobufCBinaryData
 field_of_text(const char *text)
 {
-	return field_of_bytes(text, strlen(text));
+	return field_of_bytes(text, text != NULL ? strlen(text) : 0);
 }
 
 ProtobufCBinaryData

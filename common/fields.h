@@ -34,6 +34,9 @@ const char *fields_name(
  * '?', for it may end up on a terminal. */
 const char *fields_text(
     struct fields *, const ProtobufCBinaryData *, const char *what);
+/* The same, up to max bytes. */
+const char *fields_long_text(
+    struct fields *, const ProtobufCBinaryData *, size_t max, const char *what);
 /* An address; with `optional`, no bytes are "none". */
 struct addr fields_addr(struct fields *, const ProtobufCBinaryData *,
     bool optional, const char *what);
@@ -49,7 +52,8 @@ uint32_t fields_number(
 void *fields_array(
     struct fields *, size_t *n, size_t max, size_t size, const char *what);
 
-/* Borrowed, for packing. An address that is none has no bytes. */
+/* Borrowed, for packing. An address that is none has no bytes, nor has a text
+ * that is NULL. */
 ProtobufCBinaryData field_of_text(const char *);
 ProtobufCBinaryData field_of_addr(const struct addr *);
 ProtobufCBinaryData field_of_bytes(const void *, size_t len);

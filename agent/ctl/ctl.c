@@ -43,6 +43,7 @@ struct ctl {
 	TAILQ_HEAD(, client) clients;
 	size_t n_clients;
 	uint64_t last_id;
+	struct control_change change; /* of the request being passed on */
 };
 
 static void
@@ -109,7 +110,7 @@ on_read(struct bufferevent *bev, void *ctx)
 		client_refuse(c, "the request is too long");
 		return;
 	}
-	rc = ctl_wire_get_request(&request, data, len, &why);
+	rc = ctl_wire_get_request(&request, &c->ctl->change, data, len, &why);
 	frame_done(in, len);
 	if (rc == -1) {
 		client_refuse(c, why.text);

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "agent/ctl/wire_announce.h"
+#include "agent/ctl/wire_cluster.h"
+#include "agent/ctl/wire_service.h"
 
 #include "common/budget.h"
 #include "common/fields.h"
@@ -18,11 +20,7 @@ typedef Guideway__Control__Request MsgRequest;
 typedef Guideway__Control__Reply MsgReply;
 typedef Guideway__Control__Status MsgStatus;
 typedef Guideway__Control__Node MsgNode;
-typedef Guideway__Control__Service MsgService;
-typedef Guideway__Control__Member MsgMember;
 typedef Guideway__Control__Trace MsgTrace;
-
-#define NAME_LEN (FORWARDING_NAME_MAX - 1)
 
 int
 ctl_wire_put_request(struct evbuffer *out, const struct control_request *q)
@@ -58,6 +56,12 @@ ctl_wire_put_request(struct evbuffer *out, const struct control_request *q)
 		if (drain_request_pack(arena, &m, q) == 0)
 			rc = message_put(out, &m.base);
 		break;
+	case CONTROL_CHANGE:
+	case CONTROL_CLUSTER:
+	case CONTROL_LEAVE:
+		if (cluster_request_pack(arena, &m, q) == 0)
+			rc = message_put(out, &m.base);
+		break;
 	case CONTROL_ERROR:
 		break;
 	}
@@ -66,7 +70,8 @@ ctl_wire_put_request(struct evbuffer *out, const struct control_request *q)
 }
 
 static int
-request_read(struct control_request *q, const MsgRequest *m, struct errmsg *why)
+request_read(struct control_request *q, struct control_change *change,
+    const MsgRequest *m, struct errmsg *why)
 {
 	const ProtobufCBinaryData *name;
 
@@ -81,7 +86,7 @@ request_read(struct control_request *q, const MsgRequest *m, struct errmsg *why)
 		if (!forwarding_name_valid((const char *)name->data, name->len))
 			return errmsg_set(why,
 			    "a service's name has 1..%d of A-Z a-z 0-9 . _ -",
-			    NAME_LEN);
+			    FORWARDING_NAME_MAX - 1);
 		memcpy(q->service, name->data, name->len);
 		return 0;
 	case GUIDEWAY__CONTROL__REQUEST__BODY_TRACE:
@@ -93,6 +98,16 @@ request_read(struct control_request *q, const MsgRequest *m, struct errmsg *why)
 	case GUIDEWAY__CONTROL__REQUEST__BODY_UNDRAIN:
 		q->kind = CONTROL_UNDRAIN;
 		return drain_request_read(q, m->undrain, why);
+	case GUIDEWAY__CONTROL__REQUEST__BODY_CHANGE:
+		q->kind = CONTROL_CHANGE;
+		q->change = change;
+		return change_request_read(change, m->change, why);
+	case GUIDEWAY__CONTROL__REQUEST__BODY_CLUSTER:
+		q->kind = CONTROL_CLUSTER;
+		return 0;
+	case GUIDEWAY__CONTROL__REQUEST__BODY_LEAVE:
+		q->kind = CONTROL_LEAVE;
+		return 0;
 	case GUIDEWAY__CONTROL__REQUEST__BODY__NOT_SET:
 	default:
 		return errmsg_set(why,
@@ -102,8 +117,8 @@ request_read(struct control_request *q, const MsgRequest *m, struct errmsg *why)
 }
 
 int
-ctl_wire_get_request(struct control_request *q, const uint8_t *data, size_t len,
-    struct errmsg *why)
+ctl_wire_get_request(struct control_request *q, struct control_change *change,
+    const uint8_t *data, size_t len, struct errmsg *why)
 {
 	struct budget budget;
 	MsgRequest *m;
@@ -114,7 +129,7 @@ ctl_wire_get_request(struct control_request *q, const uint8_t *data, size_t len,
 	if (m == NULL)
 		return errmsg_set(
 		    why, "a request of %zu bytes cannot be decoded", len);
-	rc = request_read(q, m, why);
+	rc = request_read(q, change, m, why);
 	guideway__control__request__free_unpacked(m, &budget.allocator);
 	return rc;
 }
@@ -165,127 +180,6 @@ node_read(struct fields *f, struct control_node *n, const MsgNode *m)
 			     f->arena, status, m->balancer, f->why) == -1;
 		n->balancer = status;
 	}
-}
-
-static int
-members_pack(
-    struct arena *arena, MsgService *m, const struct control_service *s)
-{
-	m->n_members = s->n_members;
-	m->members = field_messages(
-	    arena, s->n_members, &guideway__control__member__descriptor);
-	if (m->members == NULL)
-		return -1;
-	for (size_t i = 0; i < s->n_members; i++) {
-		const struct control_member *from = &s->members[i];
-		MsgMember *to = m->members[i];
-
-		to->address = field_of_addr(&from->addr);
-		to->weight = from->weight;
-		to->phi = from->phi;
-		to->intent = field_of_text(from->intent);
-		to->health = field_of_text(from->health);
-		to->slots = from->slots;
-		to->packets = from->packets;
-		to->bytes = from->bytes;
-		to->resolved = from->resolved;
-		to->interface = field_of_text(from->interface);
-		to->next_hop_mac = field_of_bytes(
-		    from->mac, from->has_mac ? REPORT_MAC_LEN : 0);
-	}
-	return 0;
-}
-
-static void
-members_read(struct fields *f, struct control_service *s, const MsgService *m)
-{
-	s->n_members = m->n_members;
-	s->members = fields_array(f, &s->n_members, FORWARDING_MAX_BACKENDS,
-	    sizeof(*s->members), "service.members");
-	for (size_t i = 0; i < s->n_members; i++) {
-		struct control_member *to = &s->members[i];
-		const MsgMember *from = m->members[i];
-
-		to->addr = fields_addr(
-		    f, &from->address, false, "member.address");
-		to->weight = fields_number(
-		    f, from->weight, UINT16_MAX, "member.weight");
-		to->phi = fields_number(
-		    f, from->phi, FORWARDING_PHI_FULL, "member.phi");
-		to->intent = fields_text(f, &from->intent, "member.intent");
-		to->health = fields_text(f, &from->health, "member.health");
-		to->slots = fields_number(
-		    f, from->slots, FORWARDING_TABLE_MAX, "member.slots");
-		to->packets = from->packets;
-		to->bytes = from->bytes;
-		to->resolved = from->resolved;
-		to->interface = fields_text(
-		    f, &from->interface, "member.interface");
-		to->has_mac = fields_bytes(f, &from->next_hop_mac, to->mac,
-		    REPORT_MAC_LEN, true, "member.next_hop_mac");
-	}
-}
-
-static void
-endpoints_read(struct fields *f, struct control_service *s, const MsgService *m)
-{
-	struct forwarding_endpoint *to;
-
-	s->n_endpoints = m->n_endpoints;
-	s->endpoints = to = fields_array(f, &s->n_endpoints,
-	    FORWARDING_MAX_ENDPOINTS, sizeof(*to), "service.endpoints");
-	for (size_t i = 0; i < s->n_endpoints; i++) {
-		to[i].vip = fields_addr(
-		    f, &m->endpoints[i]->vip, false, "endpoint.vip");
-		to[i].protocol = (uint8_t)fields_number(f,
-		    m->endpoints[i]->protocol, UINT8_MAX, "endpoint.protocol");
-		to[i].port = (uint16_t)fields_number(
-		    f, m->endpoints[i]->port, UINT16_MAX, "endpoint.port");
-	}
-}
-
-static int
-service_pack(
-    struct arena *arena, MsgService *m, const struct control_service *s)
-{
-	m->name = field_of_text(s->name);
-	m->table_size = s->table_size;
-	m->digest = field_of_bytes(s->digest, REPORT_DIGEST_LEN);
-	m->installed_digest = field_of_bytes(
-	    s->installed, s->has_installed ? REPORT_DIGEST_LEN : 0);
-	m->packets = s->packets;
-	m->bytes = s->bytes;
-	m->configured = s->configured;
-	m->taking = s->taking;
-	m->n_endpoints = s->n_endpoints;
-	m->endpoints = forwarding_endpoints_pack(
-	    arena, s->endpoints, s->n_endpoints);
-	m->n_drops = s->n_drops;
-	m->drops = report_counters_pack(arena, s->drops, s->n_drops);
-	if (m->endpoints == NULL || m->drops == NULL)
-		return -1;
-	return members_pack(arena, m, s);
-}
-
-static void
-service_read(struct fields *f, struct control_service *s, const MsgService *m)
-{
-	s->name = fields_name(f, &m->name, NAME_LEN, "service.name");
-	endpoints_read(f, s, m);
-	s->table_size = fields_number(
-	    f, m->table_size, FORWARDING_TABLE_MAX, "service.table_size");
-	fields_bytes(f, &m->digest, s->digest, REPORT_DIGEST_LEN, false,
-	    "service.digest");
-	s->has_installed = fields_bytes(f, &m->installed_digest, s->installed,
-	    REPORT_DIGEST_LEN, true, "service.installed_digest");
-	members_read(f, s, m);
-	s->packets = m->packets;
-	s->bytes = m->bytes;
-	s->n_drops = m->n_drops;
-	s->drops = report_counters_read(
-	    f, &s->n_drops, m->drops, "service.drops");
-	s->configured = m->configured;
-	s->taking = m->taking;
 }
 
 static MsgStatus *
@@ -389,6 +283,17 @@ reply_pack(struct arena *arena, MsgReply *m, const struct control_reply *r)
 	case CONTROL_UNDRAIN:
 		m->body_case = GUIDEWAY__CONTROL__REPLY__BODY_UNDRAIN;
 		return accepted_pack(arena, &m->undrain, r);
+	case CONTROL_CHANGE:
+		m->body_case = GUIDEWAY__CONTROL__REPLY__BODY_CHANGE;
+		m->change = outcome_pack(arena, &r->outcome);
+		return m->change != NULL ? 0 : -1;
+	case CONTROL_CLUSTER:
+		m->body_case = GUIDEWAY__CONTROL__REPLY__BODY_CLUSTER;
+		m->cluster = cluster_pack(arena, &r->cluster);
+		return m->cluster != NULL ? 0 : -1;
+	case CONTROL_LEAVE:
+		m->body_case = GUIDEWAY__CONTROL__REPLY__BODY_LEAVE;
+		return accepted_pack(arena, &m->leave, r);
 	case CONTROL_ERROR:
 		break;
 	}
@@ -448,6 +353,18 @@ reply_read(struct arena *arena, struct control_reply *r, const MsgReply *m,
 	case GUIDEWAY__CONTROL__REPLY__BODY_UNDRAIN:
 		r->kind = CONTROL_UNDRAIN;
 		r->node.name = fields_text(&f, &m->undrain->node, "node");
+		break;
+	case GUIDEWAY__CONTROL__REPLY__BODY_CHANGE:
+		r->kind = CONTROL_CHANGE;
+		outcome_read(&f, &r->outcome, m->change);
+		break;
+	case GUIDEWAY__CONTROL__REPLY__BODY_CLUSTER:
+		r->kind = CONTROL_CLUSTER;
+		cluster_read(&f, &r->cluster, m->cluster);
+		break;
+	case GUIDEWAY__CONTROL__REPLY__BODY_LEAVE:
+		r->kind = CONTROL_LEAVE;
+		r->node.name = fields_text(&f, &m->leave->node, "node");
 		break;
 	case GUIDEWAY__CONTROL__REPLY__BODY__NOT_SET:
 	default:

@@ -25,6 +25,7 @@ drain_request_pack(struct arena *arena, Guideway__Control__Request *to,
 	m->node = field_of_text(q->node);
 	m->temporary = q->temporary;
 	m->graceful_s = q->graceful_s;
+	m->force = q->force;
 	if (q->kind == CONTROL_DRAIN) {
 		to->body_case = GUIDEWAY__CONTROL__REQUEST__BODY_DRAIN;
 		to->drain = m;
@@ -55,6 +56,7 @@ drain_request_read(struct control_request *q,
 		memcpy(q->node, name, m->node.len);
 	q->temporary = m->temporary;
 	q->graceful_s = m->graceful_s;
+	q->force = m->force;
 	return 0;
 }
 

@@ -73,12 +73,28 @@ control_reply(const uint8_t *data, size_t len)
 	arena_free(arena);
 }
 
+/* Likewise. */
+static void
+control_request(const uint8_t *data, size_t len)
+{
+	static struct control_change change, again;
+	struct evbuffer *buffer = evbuffer_new();
+	struct control_request request, back;
+	struct errmsg why;
+
+	if (buffer == NULL)
+		abort();
+	if (ctl_wire_get_request(&request, &change, data, len, &why) == 0 &&
+	    (ctl_wire_put_request(buffer, &request) == -1 ||
+		frame_next(buffer, &data, &len, &why) != FRAME_OK ||
+		ctl_wire_get_request(&back, &again, data, len, &why) == -1))
+		abort();
+	evbuffer_free(buffer);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct control_request request;
-	struct errmsg why;
-
 	if (len == 0)
 		return 0;
 	switch (data[0] % 3) {
@@ -89,7 +105,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		control_reply(data + 1, len - 1);
 		break;
 	default:
-		ctl_wire_get_request(&request, data + 1, len - 1, &why);
+		control_request(data + 1, len - 1);
 		break;
 	}
 	return 0;

@@ -10,6 +10,7 @@
 #include "agent/balancer_wire.h"
 #include "agent/ctl/wire.h"
 #include "common/frame.h"
+#include "common/health_check.h"
 #include "proto/balancer.pb-c.h"
 #include "proto/control.pb-c.h"
 #include "tests/unit/unit.h"
@@ -20,7 +21,7 @@
 #define TEXT(text) BYTES(text, sizeof(text) - 1)
 #define LONG_TEXT  BYTES(long_text, sizeof(long_text))
 
-static char long_text[FORWARDING_NAME_MAX + 2000];
+static char long_text[CONTROL_FIELDS_MAX];
 
 static struct evbuffer *buffer;
 
@@ -77,12 +78,21 @@ struct sample {
 	Guideway__Control__Trace ctl_trace;
 	Guideway__Control__Error ctl_error;
 	Guideway__Control__Accepted accepted;
+	Guideway__Control__Missing missing, *missings[1];
+	Guideway__Control__Outcome outcome;
+	Guideway__Control__ClusterNode cluster_node, *cluster_nodes[1];
+	Guideway__Control__Ignored ignored, *ignoreds[1];
+	ProtobufCBinaryData file_differs[1];
+	Guideway__Control__Cluster cluster;
 	Guideway__Control__Reply ctl_reply;
 
 	Guideway__Balancer__TraceRequest query;
 	Guideway__Control__ServiceRequest name;
 	Guideway__Control__StatusRequest ask;
 	Guideway__Control__DrainRequest drain_request;
+	Guideway__Control__ChangeRequest change;
+	Guideway__Control__ClusterRequest ask_cluster;
+	Guideway__Control__LeaveRequest leave;
 	Guideway__Control__Request request;
 };
 
@@ -176,9 +186,57 @@ sample_announce(struct sample *s)
 }
 
 static void
+sample_cluster(struct sample *s)
+{
+	guideway__control__missing__init(&s->missing);
+	s->missing.node = TEXT("lb2");
+	s->missing.why = TEXT("its tables are not installed");
+	s->missings[0] = &s->missing;
+	guideway__control__outcome__init(&s->outcome);
+	s->outcome.waited = true;
+	s->outcome.n_missing = 1;
+	s->outcome.missing = s->missings;
+	s->outcome.copies = 2;
+	s->outcome.nodes = 3;
+	guideway__control__cluster_node__init(&s->cluster_node);
+	s->cluster_node.name = TEXT("lb2");
+	s->cluster_node.address = TEXT("\xc0\x00\x02\x0c");
+	s->cluster_node.connected = s->cluster_node.fresh = true;
+	s->cluster_node.clock_ms = INT64_MIN;
+	s->cluster_node.config_digest = TEXT("0123456789abcdef");
+	s->cluster_node.observed_digest = TEXT("0123456789abcdeg");
+	s->cluster_node.root_digest = TEXT("0123456789abcdeh");
+	s->cluster_node.differs_ms = UINT64_MAX;
+	s->cluster_node.fault = TEXT("observations");
+	s->cluster_nodes[0] = &s->cluster_node;
+	guideway__control__ignored__init(&s->ignored);
+	s->ignored.what = TEXT("service web");
+	s->ignored.why = TEXT("its VIP is that of mail");
+	s->ignoreds[0] = &s->ignored;
+	s->file_differs[0] = TEXT("service web: not in the file");
+	guideway__control__cluster__init(&s->cluster);
+	s->cluster.name = TEXT("edge");
+	s->cluster.self = TEXT("lb1");
+	s->cluster.trust = TEXT("psk");
+	s->cluster.n_nodes = s->cluster.n_ignored = 1;
+	s->cluster.nodes = s->cluster_nodes;
+	s->cluster.ignored = s->ignoreds;
+	s->cluster.n_file_differs = 1;
+	s->cluster.file_differs = s->file_differs;
+	guideway__control__change_request__init(&s->change);
+	s->change.op = GUIDEWAY__CONTROL__OP__OP_SET;
+	s->change.service = TEXT("web");
+	s->change.backend = TEXT("\x0a\x01\x00\x01");
+	s->change.fields = TEXT("weight=2\nstate=draining");
+	guideway__control__cluster_request__init(&s->ask_cluster);
+	guideway__control__leave_request__init(&s->leave);
+}
+
+static void
 sample_control(struct sample *s)
 {
 	sample_announce(s);
+	sample_cluster(s);
 	guideway__balancer__endpoint__init(&s->endpoint);
 	s->endpoint.vip = TEXT("\xcb\x00\x71\x0a");
 	s->endpoint.protocol = IPPROTO_TCP;
@@ -189,6 +247,11 @@ sample_control(struct sample *s)
 	s->member.weight = 65535;
 	s->member.phi = 256;
 	s->member.slots = FORWARDING_TABLE_MAX;
+	s->member.votes_up = 1;
+	s->member.votes_down = 2;
+	s->member.own = TEXT("flapping");
+	s->member.own_why = TEXT("connection refused");
+	s->member.own_since_s = UINT64_MAX;
 	s->members[0] = &s->member;
 	guideway__control__service__init(&s->ctl_service);
 	s->ctl_service.name = TEXT("web");
@@ -199,6 +262,8 @@ sample_control(struct sample *s)
 	s->ctl_service.members = s->members;
 	s->ctl_service.n_drops = 1;
 	s->ctl_service.drops = s->drops;
+	s->ctl_service.check = BYTES(long_text, HEALTH_CHECK_FORMAT_MAX - 1);
+	s->ctl_service.panic = true;
 	s->ctl_services[0] = &s->ctl_service;
 	guideway__control__node__init(&s->node);
 	s->node.name = TEXT("lb1");
@@ -227,6 +292,7 @@ sample_control(struct sample *s)
 	s->drain_request.node = TEXT("lb1");
 	s->drain_request.temporary = true;
 	s->drain_request.graceful_s = CONTROL_GRACEFUL_MAX;
+	s->drain_request.force = true;
 	guideway__control__request__init(&s->request);
 }
 
@@ -244,12 +310,18 @@ enum kind {
 	CTL_TRACE,
 	CTL_DRAIN,
 	CTL_UNDRAIN,
+	CTL_CHANGE,
+	CTL_CLUSTER,
+	CTL_LEAVE,
 	CTL_EMPTY,
 	ASK_STATUS,
 	ASK_SERVICE,
 	ASK_TRACE,
 	ASK_DRAIN,
 	ASK_UNDRAIN,
+	ASK_CHANGE,
+	ASK_CLUSTER,
+	ASK_LEAVE,
 	ASK_EMPTY,
 	KINDS,
 };
@@ -304,6 +376,18 @@ choose(struct sample *s, enum kind kind)
 		s->ctl_reply.body_case = GUIDEWAY__CONTROL__REPLY__BODY_UNDRAIN;
 		s->ctl_reply.undrain = &s->accepted;
 		return &s->ctl_reply.base;
+	case CTL_CHANGE:
+		s->ctl_reply.body_case = GUIDEWAY__CONTROL__REPLY__BODY_CHANGE;
+		s->ctl_reply.change = &s->outcome;
+		return &s->ctl_reply.base;
+	case CTL_CLUSTER:
+		s->ctl_reply.body_case = GUIDEWAY__CONTROL__REPLY__BODY_CLUSTER;
+		s->ctl_reply.cluster = &s->cluster;
+		return &s->ctl_reply.base;
+	case CTL_LEAVE:
+		s->ctl_reply.body_case = GUIDEWAY__CONTROL__REPLY__BODY_LEAVE;
+		s->ctl_reply.leave = &s->accepted;
+		return &s->ctl_reply.base;
 	case CTL_EMPTY:
 		return &s->ctl_reply.base;
 	case ASK_STATUS:
@@ -325,6 +409,18 @@ choose(struct sample *s, enum kind kind)
 	case ASK_UNDRAIN:
 		s->request.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_UNDRAIN;
 		s->request.undrain = &s->drain_request;
+		return &s->request.base;
+	case ASK_CHANGE:
+		s->request.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_CHANGE;
+		s->request.change = &s->change;
+		return &s->request.base;
+	case ASK_CLUSTER:
+		s->request.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_CLUSTER;
+		s->request.cluster = &s->ask_cluster;
+		return &s->request.base;
+	case ASK_LEAVE:
+		s->request.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_LEAVE;
+		s->request.leave = &s->leave;
 		return &s->request.base;
 	case ASK_EMPTY:
 	case KINDS:
@@ -348,6 +444,7 @@ encode(struct sample *s, enum kind kind, uint8_t *data, size_t room)
 static int
 decode(enum kind kind, const uint8_t *data, size_t len, struct errmsg *why)
 {
+	static struct control_change change;
 	struct control_request request;
 	struct control_reply reply;
 	struct balancer_reply *r;
@@ -364,14 +461,14 @@ decode(enum kind kind, const uint8_t *data, size_t len, struct errmsg *why)
 		rc = ctl_wire_get_reply(arena, &reply, data, len, why);
 		arena_free(arena);
 	} else {
-		rc = ctl_wire_get_request(&request, data, len, why);
+		rc = ctl_wire_get_request(&request, &change, data, len, why);
 	}
 	ck_assert_int_eq(rc == -1, why->text[0] != '\0');
 	return rc;
 }
 
 static struct sample sample;
-static uint8_t wire[16384];
+static uint8_t wire[32768];
 
 static void
 make_sample(void)
@@ -509,6 +606,60 @@ drain_graceful(struct sample *s)
 	s->drain_request.graceful_s = CONTROL_GRACEFUL_MAX + 1;
 }
 
+static void
+change_unnamed(struct sample *s)
+{
+	s->change.service.len = 0;
+}
+
+static void
+change_of_nothing(struct sample *s)
+{
+	s->change.op = GUIDEWAY__CONTROL__OP__OP_NONE;
+}
+
+static void
+change_of_an_op_to_come(struct sample *s)
+{
+	s->change.op = (Guideway__Control__Op)4;
+}
+
+static void
+change_backend(struct sample *s)
+{
+	s->change.backend.len = 3;
+}
+
+static void
+change_removes_fields(struct sample *s)
+{
+	s->change.op = GUIDEWAY__CONTROL__OP__OP_REMOVE;
+}
+
+static void
+change_too_long(struct sample *s)
+{
+	s->change.fields = BYTES(long_text, CONTROL_FIELDS_MAX);
+}
+
+static void
+change_with_nul(struct sample *s)
+{
+	s->change.fields = TEXT("weight=2\0");
+}
+
+SET(service_check, s->ctl_service.check = LONG_TEXT)
+SET(member_why, s->member.own_why = LONG_TEXT)
+SET(missing_node, s->missing.node.len = 0)
+SET(missing_why, s->missing.why = LONG_TEXT)
+SET(outcome_copies, s->outcome.copies = 1025)
+SET(cluster_node_name, s->cluster_node.name.len = 0)
+SET(cluster_node_address, s->cluster_node.address.len = 2)
+SET(cluster_node_root, s->cluster_node.root_digest.len = 0)
+SET(cluster_node_short, s->cluster_node.config_digest.len = 15)
+SET(ignored_why, s->ignored.why = LONG_TEXT)
+SET(differs_long, s->file_differs[0] = LONG_TEXT)
+
 static const struct bad_row {
 	enum kind kind;
 	void (*spoil)(struct sample *);
@@ -524,6 +675,24 @@ static const struct bad_row {
     {CTL_STATUS, vip_of_no_length, "vip.vip"},
     {CTL_STATUS, announce_without_drain, "announce without its drain"},
     {CTL_STATUS, condition_long, "condition.detail"},
+    {ASK_CHANGE, change_unnamed, "a service's name"},
+    {ASK_CHANGE, change_of_nothing, "a change this agent does not know"},
+    {ASK_CHANGE, change_of_an_op_to_come, "a change this agent does not know"},
+    {ASK_CHANGE, change_backend, "4 or 16 bytes"},
+    {ASK_CHANGE, change_removes_fields, "no fields to set"},
+    {ASK_CHANGE, change_too_long, "at most 8191"},
+    {ASK_CHANGE, change_with_nul, "not printable ASCII at byte 9"},
+    {CTL_SERVICE, service_check, "service.check"},
+    {CTL_SERVICE, member_why, "member.own_why"},
+    {CTL_CHANGE, missing_node, "missing.node"},
+    {CTL_CHANGE, missing_why, "missing.why"},
+    {CTL_CHANGE, outcome_copies, "outcome.copies"},
+    {CTL_CLUSTER, cluster_node_name, "cluster.nodes.name"},
+    {CTL_CLUSTER, cluster_node_address, "cluster.nodes.address"},
+    {CTL_CLUSTER, cluster_node_root, "cluster.nodes.root_digest"},
+    {CTL_CLUSTER, cluster_node_short, "cluster.nodes.config_digest"},
+    {CTL_CLUSTER, ignored_why, "ignored.why"},
+    {CTL_CLUSTER, differs_long, "cluster.file_differs"},
     {ASK_DRAIN, drain_node_slash, "a node's name"},
     {ASK_DRAIN, drain_graceful, "at most 3600 s"},
     {TRACED, trace_reasonless, "trace.reason"},
@@ -718,7 +887,7 @@ START_TEST(requests_of_the_operator)
 	addr_parse(&q.trace.destination, "2001:db8::10");
 	ck_assert_int_eq(ctl_wire_put_request(buffer, &q), 0);
 	data = unframe(&len);
-	ck_assert_int_eq(ctl_wire_get_request(&back, data, len, &why), 0);
+	ck_assert_int_eq(ctl_wire_get_request(&back, NULL, data, len, &why), 0);
 	ck_assert_int_eq(back.kind, CONTROL_TRACE);
 	ck_assert_mem_eq(&back.trace, &q.trace, sizeof(q.trace));
 	frame_done(buffer, len);
@@ -727,32 +896,121 @@ START_TEST(requests_of_the_operator)
 	strcpy(q.service, "web");
 	ck_assert_int_eq(ctl_wire_put_request(buffer, &q), 0);
 	data = unframe(&len);
-	ck_assert_int_eq(ctl_wire_get_request(&back, data, len, &why), 0);
+	ck_assert_int_eq(ctl_wire_get_request(&back, NULL, data, len, &why), 0);
 	ck_assert_int_eq(back.kind, CONTROL_SERVICE);
 	ck_assert_str_eq(back.service, "web");
 	frame_done(buffer, len);
 
 	q = (struct control_request){.kind = CONTROL_DRAIN,
 	    .temporary = true,
+	    .force = true,
 	    .graceful_s = CONTROL_GRACEFUL_DEFAULT};
 	strcpy(q.node, "lb1");
 	for (; q.kind <= CONTROL_UNDRAIN; q.kind++) {
 		ck_assert_int_eq(ctl_wire_put_request(buffer, &q), 0);
 		data = unframe(&len);
 		ck_assert_int_eq(
-		    ctl_wire_get_request(&back, data, len, &why), 0);
+		    ctl_wire_get_request(&back, NULL, data, len, &why), 0);
 		ck_assert_int_eq(back.kind, q.kind);
 		ck_assert_str_eq(back.node, "lb1");
 		ck_assert(back.temporary);
 		ck_assert_uint_eq(back.graceful_s, CONTROL_GRACEFUL_DEFAULT);
+		ck_assert(back.force);
 		frame_done(buffer, len);
 	}
 
 	q.kind = CONTROL_STATUS;
 	ck_assert_int_eq(ctl_wire_put_request(buffer, &q), 0);
 	data = unframe(&len);
-	ck_assert_int_eq(ctl_wire_get_request(&back, data, len, &why), 0);
+	ck_assert_int_eq(ctl_wire_get_request(&back, NULL, data, len, &why), 0);
 	ck_assert_int_eq(back.kind, CONTROL_STATUS);
+}
+END_TEST
+
+static void
+goes_through(const struct control_change *change)
+{
+	static struct control_change got;
+	const struct control_request q = {
+	    .kind = CONTROL_CHANGE, .change = change};
+	struct control_request back;
+	const uint8_t *data;
+	struct errmsg why;
+	size_t len;
+
+	ck_assert_int_eq(ctl_wire_put_request(buffer, &q), 0);
+	data = unframe(&len);
+	ck_assert_uint_le(len, CTL_REQUEST_MAX);
+	ck_assert_msg(ctl_wire_get_request(&back, &got, data, len, &why) == 0,
+	    "%s", why.text);
+	ck_assert_int_eq(back.kind, CONTROL_CHANGE);
+	ck_assert_ptr_eq(back.change, &got);
+	ck_assert_int_eq(got.op, change->op);
+	ck_assert_int_eq(got.is_backend, change->is_backend);
+	ck_assert_str_eq(got.service, change->service);
+	ck_assert_mem_eq(&got.backend, &change->backend, sizeof(got.backend));
+	ck_assert_str_eq(got.fields, change->fields);
+	ck_assert_int_eq(got.local, change->local);
+	ck_assert_int_eq(got.force, change->force);
+	frame_done(buffer, len);
+}
+
+START_TEST(changes_of_the_operator)
+{
+	static struct control_change c;
+
+	memset(c.service, 'x', FORWARDING_NAME_MAX - 1);
+	memset(c.fields, 'x', CONTROL_FIELDS_MAX - 1);
+	c.local = true;
+	goes_through(&c);
+	c.is_backend = c.force = true;
+	c.local = false;
+	addr_parse(&c.backend, "2001:db8::10");
+	goes_through(&c);
+	c.op = CONTROL_SET;
+	strcpy(c.fields, "weight=2\nstate=enabled");
+	goes_through(&c);
+	c.op = CONTROL_REMOVE;
+	c.fields[0] = '\0';
+	goes_through(&c);
+}
+END_TEST
+
+START_TEST(requests_without_a_body)
+{
+	struct control_request q = {.kind = CONTROL_CLUSTER}, back;
+	const uint8_t *data;
+	struct errmsg why;
+	size_t len;
+
+	for (; q.kind <= CONTROL_LEAVE; q.kind++) {
+		ck_assert_int_eq(ctl_wire_put_request(buffer, &q), 0);
+		data = unframe(&len);
+		ck_assert_int_eq(
+		    ctl_wire_get_request(&back, NULL, data, len, &why), 0);
+		ck_assert_int_eq(back.kind, q.kind);
+		frame_done(buffer, len);
+	}
+}
+END_TEST
+
+/* Of a node without a session no digests are known. */
+START_TEST(node_that_is_not_connected)
+{
+	struct control_reply reply;
+	struct arena *arena = arena_new();
+	struct errmsg why;
+	size_t len;
+
+	make_sample();
+	sample.cluster_node.connected = false;
+	sample.cluster_node.config_digest.len = 0;
+	sample.cluster_node.observed_digest.len = 0;
+	sample.cluster_node.root_digest.len = 0;
+	len = encode(&sample, CTL_CLUSTER, wire, sizeof(wire));
+	ck_assert_int_eq(ctl_wire_get_reply(arena, &reply, wire, len, &why), 0);
+	ck_assert(!reply.cluster.nodes[0].connected);
+	arena_free(arena);
 }
 END_TEST
 
@@ -793,7 +1051,10 @@ make_suite(void)
 	tcase_add_test(tc, requests_to_the_balancer);
 	tcase_add_test(tc, requests_of_the_operator);
 	tcase_add_loop_test(
-	    tc, replies_survive_the_way, 0, CTL_UNDRAIN - CTL_ERROR + 1);
+	    tc, replies_survive_the_way, 0, CTL_EMPTY - CTL_ERROR);
+	tcase_add_test(tc, changes_of_the_operator);
+	tcase_add_test(tc, requests_without_a_body);
+	tcase_add_test(tc, node_that_is_not_connected);
 	suite_add_tcase(s, tc);
 	return s;
 }
