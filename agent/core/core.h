@@ -19,7 +19,15 @@
  * the whole set of routes that shall stand in the kernel's table, hears what
  * stands there and what BIRD makes of it, and says where that differs.
  *
- * Operators' commands that need the balancer wait for it, but not for long. */
+ * Operators' commands that need the balancer wait for it, but not for long.
+ *
+ * The cluster: what is configured of services and backends is a replica
+ * (replica.h) that all nodes write to and merge; each observes the backends
+ * (checks.h) and tells the others; votes.h makes of that the one health that
+ * all agree on. The core keeps a session with each other node: it says whom to
+ * dial, what to send, and hears what comes as values (peer_message.h). Without
+ * a cluster in the configuration there are no sessions, the file rules, and
+ * this node's observations are all there are. */
 #ifndef AGENT_CORE_CORE_H
 #define AGENT_CORE_CORE_H
 
@@ -29,7 +37,10 @@
 
 #include "agent/core/balancer_reply.h"
 #include "agent/core/bird_report.h"
+#include "agent/core/checks.h"
 #include "agent/core/control.h"
+#include "agent/core/peer_message.h"
+#include "agent/core/replica.h"
 #include "agent/core/vip_routes.h"
 #include "common/conf.h"
 #include "common/errmsg.h"
@@ -37,7 +48,11 @@
 #include "common/mono.h"
 
 #define CORE_PENDING_MAX 64 /* operators' commands waiting at once */
-#define CORE_OUTPUTS_MAX (CORE_PENDING_MAX + 24)
+#define CORE_PEERS_MAX   FRESHNESS_MAX
+/* A step starts no more probes than this, and asks for another at once. */
+#define CORE_PROBES_MAX 64
+/* Whatever a step leads to; one snapshot is sent in it at most. */
+#define CORE_OUTPUTS_MAX 1024
 
 enum core_event_type {
 	CORE_CONFIG_LOADED,  /* conf */
@@ -47,37 +62,69 @@ enum core_event_type {
 	CORE_BALANCER_REPLY, /* reply */
 	CORE_COMMAND,        /* client, request */
 	CORE_CLIENT_GONE,    /* client: wants no reply any more */
-	CORE_STATE_LOADED,   /* draining, text: NULL or what is wrong with it */
-	CORE_PERSISTED,      /* text: NULL, or why it could not be done */
-	CORE_ROUTES,         /* routes: after CORE_SET_ROUTES and any change */
-	CORE_BIRD,           /* bird */
+	CORE_STATE_LOADED, /* state, text: NULL or what is wrong with it; once,
+			      after the first configuration */
+	CORE_PERSISTED,    /* text: NULL, or why it could not be done */
+	CORE_ROUTES,       /* routes: after CORE_SET_ROUTES and any change */
+	CORE_BIRD,         /* bird */
+	CORE_PEER_DIALLED, /* session, node: after CORE_PEER_DIAL */
+	CORE_PEER_UP,      /* session, node, dialled: it can be talked over */
+	CORE_PEER_MESSAGE, /* session, message */
+	CORE_PEER_MALFORMED, /* session, text: it is no message */
+	CORE_PEER_FULL,      /* session: a message could not be queued */
+	CORE_PEER_DRAINED,   /* session: there is room again */
+	CORE_PEER_DOWN,      /* session, text: why; not after CORE_PEER_CLOSE */
+	CORE_PROBE_RESULT,   /* id, result, text: why (may be NULL) */
 	CORE_TICK,           /* nothing but time has passed */
+};
+
+/* What is remembered over a restart. */
+struct core_state {
+	bool draining;        /* the operator's wish; outside of a cluster */
+	bool lost;            /* there was a state, but it cannot be had */
+	uint64_t incarnation; /* the highest this node ever had */
+	uint64_t synced_ms; /* wall clock: last in step with a peer; 0: never */
+	struct replica *replica; /* NULL: none */
 };
 
 struct core_event {
 	enum core_event_type type;
+	uint64_t
+	    wall_ms; /* with each event: since 1970, by this node's clock */
 	struct conf *conf;            /* taken */
 	const char *text;             /* borrowed */
 	struct balancer_reply *reply; /* taken */
 	uint64_t client;              /* never used twice */
 	struct control_request request;
-	bool draining;                   /* what was remembered */
+	const struct core_state *state; /* its replica is taken */
+	uint64_t session;               /* never used twice */
+	const char *node;               /* "": nothing vouches for a name */
+	bool dialled;                   /* by us */
+	struct peer_message *message;   /* taken */
+	uint64_t id;
+	enum check_result result;
 	const struct vip_routes *routes; /* borrowed */
 	struct bird_report *bird;        /* taken */
 };
 
 enum core_output_type {
-	CORE_DIAL,       /* connect to the balancer; answer with UP or LOST */
-	CORE_HANGUP,     /* close that connection; no event is expected */
-	CORE_INSTALL,    /* id, state: send to the balancer */
-	CORE_ASK_STATUS, /* id, read_back */
-	CORE_ASK_TRACE,  /* id, trace */
-	CORE_PING,       /* id: to the balancer */
-	CORE_PERSIST,    /* draining: remember it; answer with PERSISTED */
-	CORE_SET_ROUTES, /* routes, n_routes: these and no others */
-	CORE_ASK_BIRD,   /* read what it exports; a CORE_BIRD comes */
-	CORE_REPLY,      /* client, reply: exactly one for each command */
-	CORE_LOG,        /* level, text */
+	CORE_DIAL,        /* connect to the balancer; answer with UP or LOST */
+	CORE_HANGUP,      /* close that connection; no event is expected */
+	CORE_INSTALL,     /* id, state: send to the balancer */
+	CORE_ASK_STATUS,  /* id, read_back */
+	CORE_ASK_TRACE,   /* id, trace */
+	CORE_PING,        /* id: to the balancer */
+	CORE_PERSIST,     /* state_file: remember it; answer with PERSISTED */
+	CORE_SET_ROUTES,  /* routes, n_routes: these and no others */
+	CORE_ASK_BIRD,    /* read what it exports; a CORE_BIRD comes */
+	CORE_PEER_DIAL,   /* node; answer with PEER_DIALLED */
+	CORE_PEER_SEND,   /* session, message; when it cannot be: PEER_FULL */
+	CORE_PEER_TRUST,  /* session: it is whom we want to talk to */
+	CORE_PEER_CLOSE,  /* session, text: why; what was sent goes out first */
+	CORE_PROBE_START, /* id, probe */
+	CORE_PROBE_CANCEL, /* id */
+	CORE_REPLY,        /* client, reply: exactly one for each command */
+	CORE_LOG,          /* level, text */
 };
 
 enum core_level {
@@ -93,8 +140,12 @@ struct core_output {
 	bool read_back;
 	struct trace_query trace;
 	uint64_t client;
-	struct control_reply reply; /* borrows until the next step */
-	bool draining;
+	struct control_reply reply;           /* borrows until the next step */
+	const struct core_state *state_file;  /* borrowed until the next step */
+	const struct conf_cluster_node *node; /* likewise */
+	uint64_t session;
+	const struct peer_message *message;   /* likewise */
+	struct checks_start probe;            /* likewise what it points at */
 	const struct vip_route_entry *routes; /* borrowed until the next step */
 	size_t n_routes;
 	enum core_level level;
@@ -127,8 +178,8 @@ void core_outputs_free(struct core_outputs *);
 /* When the next CORE_TICK is due, unless an event comes first. */
 struct mono core_wakeup(const struct core *);
 
-/* The configuration in force, borrowed until the next step; NULL before the
- * first, or when that one failed. */
+/* The configuration file in force, borrowed until the next step; NULL before
+ * the first, or when that one failed. */
 const struct conf *core_conf(const struct core *);
 
 #endif

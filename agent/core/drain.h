@@ -25,7 +25,8 @@ enum drain_phase {
 const char *drain_phase_name(enum drain_phase); /* off, marked, ... */
 
 struct drain {
-	bool by_operator, temporary; /* the two wishes */
+	bool by_operator, temporary; /* the two wishes ... */
+	bool unfit; /* ... and the node's own: it is cut off from backends */
 	enum drain_phase phase;
 	struct mono marked_until;
 	struct mono quiet_since; /* WITHDRAWN, QUIET: nothing has come since */
@@ -35,7 +36,7 @@ struct drain {
 static inline bool
 drain_wanted(const struct drain *d)
 {
-	return d->by_operator || d->temporary;
+	return d->by_operator || d->temporary || d->unfit;
 }
 
 /* The wishes have changed. graceful_s: how long to mark the routes first. */

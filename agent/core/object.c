@@ -52,12 +52,12 @@ object_unref(struct object *o)
 		free(o);
 }
 
-/* What a replica holds is printed and compared as text. */
+/* Printable ASCII. */
 static bool
 is_text(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+		if (text[i] < ' ' || text[i] > '~')
 			return false;
 	return true;
 }

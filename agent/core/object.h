@@ -50,7 +50,7 @@ struct reg {
 	uint16_t field; /* spec.h names them */
 	uint16_t len;
 	struct stamp stamp;
-	const char *text; /* len bytes, no NUL among them, one after them */
+	const char *text; /* len printable ASCII bytes, and a NUL */
 };
 
 struct object {

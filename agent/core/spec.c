@@ -46,7 +46,7 @@ spec_defaults(struct spec_target *t)
 		t->backend->weight = 1;
 		t->backend->intent = INTENT_ENABLED;
 	}
-	t->node_draining = false;
+	t->node = SPEC_NODE_ACTIVE;
 }
 
 int
@@ -92,6 +92,34 @@ spec_backend_parse(const char *key, size_t len,
 	memcpy(service, key, name_len);
 	service[name_len] = '\0';
 	return 0;
+}
+
+/* The object of a key that counts: the one born last. */
+static const struct object *
+find_key(const struct replica *r, enum object_kind kind, const char *key)
+{
+	const struct object *found = NULL;
+
+	for (size_t i = 0; i < r->n_live; i++) {
+		const struct object *o = r->live[i];
+
+		if (o->kind == kind && strcmp(o->key, key) == 0 &&
+		    (found == NULL || o->born >= found->born))
+			found = o; /* of equal ones the later uid */
+	}
+	return found;
+}
+
+enum spec_node
+spec_node(const struct replica *r, const char *name)
+{
+	const struct object *o = find_key(r, OBJECT_NODE, name);
+	struct spec_target to = {.node = SPEC_NODE_ACTIVE};
+	struct errmsg why;
+
+	if (o == NULL || spec_take(&to, o, &why) == -1)
+		return SPEC_NODE_ACTIVE;
+	return to.node;
 }
 
 /* One "name=text" of spec_read; cuts it up. */

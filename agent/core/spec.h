@@ -78,6 +78,15 @@ struct spec_view {
 struct spec_view *spec_view(const struct conf *local, const struct replica *);
 void spec_view_free(struct spec_view *);
 
+/* What is wished of a node. */
+enum spec_node {
+	SPEC_NODE_ACTIVE,
+	SPEC_NODE_DRAINING,
+	SPEC_NODE_FORCED, /* draining, and though no other node may be left */
+};
+const char *spec_node_name(enum spec_node); /* active, draining, forced */
+enum spec_node spec_node(const struct replica *, const char *name);
+
 /* The services and backends of a configuration file as objects. The uids depend
  * on the contents alone, and the stamps are the smallest there are: nodes that
  * read the same file make the same objects, and any command wins over it. NULL

@@ -316,19 +316,36 @@ put_state(const struct spec_target *from, struct spec_text *t)
 	put(t, "%s", intent_name(from->backend->intent));
 }
 
+const char *
+spec_node_name(enum spec_node node)
+{
+	switch (node) {
+	case SPEC_NODE_ACTIVE:
+		return "active";
+	case SPEC_NODE_DRAINING:
+		return "draining";
+	case SPEC_NODE_FORCED:
+		return "forced";
+	}
+	return "?";
+}
+
 static int
 take_node_state(struct spec_target *to, const char *text, struct errmsg *why)
 {
-	to->node_draining = strcmp(text, "draining") == 0;
-	if (to->node_draining || strcmp(text, "active") == 0)
-		return 0;
-	return errmsg_set(why, "must be active or draining, got '%.64s'", text);
+	for (int i = SPEC_NODE_ACTIVE; i <= SPEC_NODE_FORCED; i++)
+		if (strcmp(text, spec_node_name((enum spec_node)i)) == 0) {
+			to->node = (enum spec_node)i;
+			return 0;
+		}
+	return errmsg_set(
+	    why, "must be active, draining or forced, got '%.64s'", text);
 }
 
 static void
 put_node_state(const struct spec_target *from, struct spec_text *t)
 {
-	put(t, from->node_draining ? "draining" : "active");
+	put(t, "%s", spec_node_name(from->node));
 }
 
 /* In the order of kinds and fields. */

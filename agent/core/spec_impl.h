@@ -12,7 +12,7 @@ struct spec_target {
 	struct arena *arena; /* for what the values point at */
 	struct conf_service *service;
 	struct conf_backend *backend;
-	bool node_draining;
+	enum spec_node node;
 };
 
 struct spec_text {

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The replica: where its changes come together, what follows from it, when it is
+ * written to disk, and when this node is in step with the others. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "agent/core/core_impl.h"
+#include "common/log.h"
+
+/* Without all of the others a node goes on alone after so long. */
+#define JOIN_MS 10000
+/* A state that is older may tell of backends whose addresses are others' by
+ * now. */
+#define STALE_MS (24ull * 3600 * 1000)
+/* Changes from other nodes are written together. */
+#define PERSIST_PAUSE_MS 200
+#define PERSIST_RETRY_MS 5000
+/* The time of the last contact is written so often. */
+#define SYNCED_MS (10ull * 60 * 1000)
+#define NEVER     ((struct mono){INT64_MAX})
+
+int
+cluster_init(struct core *core, struct mono now)
+{
+	struct cluster *cl = &core->cluster;
+
+	cl->join = JOIN_IN; /* until there is a cluster */
+	cl->persist_at = cl->asking_since = cl->ask_at = NEVER;
+	if ((cl->replica = replica_new()) == NULL ||
+	    replica_digest(cl->replica, cl->config) == -1)
+		return -1;
+	memcpy(cl->persisted, cl->config, sizeof(cl->persisted));
+	return observe_init(core, now);
+}
+
+void
+cluster_clear(struct core *core)
+{
+	struct cluster *cl = &core->cluster;
+
+	peers_clear(core);
+	observe_clear(core);
+	change_clear(&cl->writing);
+	replica_free(cl->replica);
+	freshness_free(cl->fresh);
+}
+
+/* The state file has been read, so the past is known. */
+static int
+begin(struct core *core, struct mono now)
+{
+	struct cluster *cl = &core->cluster;
+
+	cl->fresh = freshness_new(core->file->node_name,
+	    freshness_incarnation(cl->wall_ms, cl->file.incarnation));
+	if (cl->fresh == NULL)
+		return -1;
+	do
+		cl->process = core_random(core);
+	while (cl->process == 0);
+	cl->join_since = now;
+	peers_init(core, now);
+	cluster_dirty(core, now); /* the incarnation */
+	return 0;
+}
+
+void
+cluster_configured(struct core *core)
+{
+	struct cluster *cl = &core->cluster;
+
+	if (core->file->cluster.name == NULL)
+		return;
+	if (cl->fresh != NULL) {
+		peers_reread(core);
+	} else if (!cl->state_loaded) {
+		cl->join = JOIN_WAITING;
+		errmsg_set(&cl->join_why, "the state file has not been read");
+	}
+}
+
+/* What the tables are, over all services. */
+static void
+digest_root(struct core *core)
+{
+	const struct forwarding *f = core->plan->state;
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	uint8_t sum[EVP_MAX_MD_SIZE] = {0};
+
+	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1) {
+		for (size_t i = 0; i < f->n_services; i++) {
+			EVP_DigestUpdate(md, f->services[i].name,
+			    sizeof(f->services[i].name));
+			EVP_DigestUpdate(md, core->plan->services[i].digest,
+			    sizeof(core->plan->services[i].digest));
+		}
+		EVP_DigestFinal_ex(md, sum, NULL);
+	}
+	EVP_MD_CTX_free(md);
+	memcpy(core->cluster.root, sum, sizeof(core->cluster.root));
+}
+
+void
+cluster_applied(struct core *core, struct mono now)
+{
+	struct cluster *cl = &core->cluster;
+
+	digest_root(core);
+	cl->beat_now = true;
+	for (size_t i = 0; i < cl->n_peers; i++) {
+		struct peer *p = &cl->peers[i];
+
+		if (p->state != PEER_TALKING || !p->beat_heard ||
+		    memcmp(p->beat.root, cl->root, sizeof(cl->root)) == 0)
+			p->root_differs = NEVER;
+		else if (p->root_differs.us == INT64_MAX)
+			p->root_differs = now;
+	}
+}
+
+/* Takes `next`, which becomes the replica; or, when what follows from it cannot
+ * be had for lack of memory, does not. */
+static int
+adopt(struct core *core, struct mono now, struct replica *next,
+    struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+	struct spec_view *view = spec_view(core->file, next);
+	uint8_t digest[REPLICA_DIGEST_LEN];
+	struct errmsg why = {"out of memory"};
+
+	if (view == NULL || replica_digest(next, digest) == -1 ||
+	    core_apply(core, core->file, view, now, out, &why) == -1) {
+		spec_view_free(view);
+		replica_free(next);
+		core_say(out, CORE_ALARM, "cluster: a change cannot be taken: %s",
+		    why.text);
+		return -1;
+	}
+	replica_free(cl->replica);
+	cl->replica = next;
+	memcpy(cl->config, digest, sizeof(digest));
+	cl->imported = cl->imported || !replica_is_empty(next);
+	cluster_dirty(core, now);
+	for (size_t i = 0; i < cl->n_peers; i++) {
+		struct peer *p = &cl->peers[i];
+
+		if (memcmp(p->beat.config, digest, sizeof(digest)) == 0)
+			p->config_differs = NEVER;
+		else if (p->config_differs.us == INT64_MAX)
+			p->config_differs = now;
+	}
+	return 0;
+}
+
+void
+cluster_merge(struct core *core, struct mono now, const struct replica *other,
+    struct core_outputs *out)
+{
+	struct replica *next = replica_copy(core->cluster.replica);
+	struct errmsg why = {"out of memory"};
+	int rc = next == NULL ? -1 : replica_merge(next, other, &why);
+
+	if (rc == 1) {
+		adopt(core, now, next, out);
+		return;
+	}
+	if (rc == 0 && next->hlc > core->cluster.replica->hlc)
+		core->cluster.replica->hlc = next->hlc;
+	replica_free(next);
+	if (rc == -1)
+		core_say(out, CORE_ALARM, "cluster: a snapshot: %s", why.text);
+}
+
+enum delta_result
+cluster_apply_delta(struct core *core, struct mono now, const struct delta *d,
+    struct core_outputs *out)
+{
+	struct replica *next = replica_copy(core->cluster.replica);
+	enum delta_result result;
+
+	if (next == NULL)
+		return DELTA_FAILED;
+	result = replica_apply(next, d);
+	/* What could be taken of one with gaps is as good as any. */
+	if (result == DELTA_NOTHING) {
+		core->cluster.replica->hlc = next->hlc;
+		replica_free(next);
+	} else if (adopt(core, now, next, out) == -1) {
+		return DELTA_FAILED;
+	}
+	return result;
+}
+
+/* The state file. */
+
+void
+cluster_dirty(struct core *core, struct mono now)
+{
+	struct cluster *cl = &core->cluster;
+
+	if (!cl->dirty)
+		earlier(&cl->persist_at, now);
+	cl->dirty = true;
+}
+
+void
+cluster_fill_state(const struct core *core, struct core_state *s)
+{
+	const struct cluster *cl = &core->cluster;
+
+	*s = cl->file;
+	s->replica = core->file != NULL && core->file->cluster.name != NULL
+	    ? cl->replica
+	    : NULL;
+	if (cl->fresh != NULL)
+		s->incarnation = freshness_own(cl->fresh)->incarnation;
+}
+
+/* Not before the state of old has been read, which this would replace. */
+static void
+persist(struct core *core, struct mono now, struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+	struct writing *w = &cl->writing;
+
+	if (!cl->dirty || w->busy || core->persisting.busy ||
+	    !cl->state_loaded || !reached(now, cl->persist_at))
+		return;
+	cluster_fill_state(core, &w->state);
+	w->busy = true;
+	w->has_change = false;
+	memcpy(w->digest, cl->config, sizeof(w->digest));
+	cl->dirty = false;
+	cl->persist_at = after_ms(now, PERSIST_PAUSE_MS);
+	core_put(out, CORE_PERSIST)->state_file = &w->state;
+}
+
+void
+cluster_persisted(struct core *core, struct mono now, const char *failure,
+    struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+	struct writing *w = &cl->writing;
+
+	w->busy = false;
+	if (w->has_change) {
+		change_persisted(core, now, failure, out);
+	} else if (failure != NULL) {
+		core_say(out, CORE_ALARM, "state: %s", failure);
+		cl->dirty = true;
+		cl->persist_at = after_ms(now, PERSIST_RETRY_MS);
+		return;
+	}
+	if (failure == NULL) {
+		cl->file.incarnation = w->state.incarnation;
+		cl->file.synced_ms = w->state.synced_ms;
+		memcpy(cl->persisted, w->digest, sizeof(cl->persisted));
+		cl->beat_now = true;
+	}
+}
+
+void
+cluster_loaded(struct core *core, struct mono now, const struct core_event *e,
+    struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+	struct replica *r = e->state->replica;
+
+	cl->state_loaded = true;
+	cl->lost = e->state->lost;
+	cl->file = *e->state;
+	cl->file.replica = NULL;
+	if (core->file == NULL || core->file->cluster.name == NULL) {
+		replica_free(r);
+		return;
+	}
+	if (begin(core, now) == -1) {
+		replica_free(r);
+		core_say(out, CORE_ALARM, "cluster: out of memory");
+		return;
+	}
+	if (r == NULL || replica_is_empty(r)) {
+		replica_free(r);
+		return;
+	}
+	if (adopt(core, now, r, out) == 0) {
+		memcpy(cl->persisted, cl->config, sizeof(cl->persisted));
+		cl->imported = true;
+	}
+}
+
+/* The first contents. */
+
+static bool
+all_are_empty(const struct core *core, struct mono now)
+{
+	const struct cluster *cl = &core->cluster;
+	bool late = reached(now, after_ms(cl->join_since, JOIN_MS));
+	uint8_t empty[REPLICA_DIGEST_LEN];
+	struct replica *none = replica_new();
+	bool all = none != NULL && replica_digest(none, empty) == 0;
+
+	replica_free(none);
+	for (size_t i = 0; i < cl->n_peers && all; i++) {
+		const struct peer *p = &cl->peers[i];
+
+		if (p->state == PEER_TALKING && p->beat_heard)
+			all = memcmp(p->beat.config, empty, sizeof(empty)) == 0;
+		else
+			all = late;
+	}
+	return all;
+}
+
+/* A new cluster begins with what the file says. A node that joins one has
+ * nothing to say. */
+static void
+import(struct core *core, struct mono now, struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+	struct replica *r;
+	struct errmsg why;
+
+	if (cl->imported || cl->lost || !all_are_empty(core, now))
+		return;
+	cl->imported = true;
+	if ((r = spec_import(core->file, &why)) == NULL) {
+		core_say(out, CORE_ALARM, "%s: %s", core->file->path, why.text);
+		return;
+	}
+	core_say(out, CORE_INFO,
+	    "cluster: new; its first contents are those of %s",
+	    core->file->path);
+	adopt(core, now, r, out);
+}
+
+/* In step? */
+
+/* What is waited for; false: nothing. */
+static bool
+waits_for(
+    const struct core *core, struct mono now, bool late, struct errmsg *why)
+{
+	const struct cluster *cl = &core->cluster;
+
+	for (size_t i = 0; i < cl->n_peers; i++) {
+		const struct peer *p = &cl->peers[i];
+		const char *name = p->node->name;
+
+		if (p->state != PEER_TALKING || !p->beat_heard) {
+			if (!late)
+				return errmsg_set(
+					   why, "node %s is awaited", name) ==
+				    -1;
+			continue;
+		}
+		if (memcmp(p->beat.config, cl->config, sizeof(cl->config)) != 0)
+			return errmsg_set(why,
+				   "node %s has another configuration, which is "
+				   "being fetched",
+				   name) == -1;
+		if (freshness_is_fresh(cl->fresh, now, name) &&
+		    observe_find(core, name) == NULL)
+			return errmsg_set(why,
+				   "what node %s observes is awaited", name) ==
+			    -1;
+	}
+	if (!cl->imported && !late)
+		return errmsg_set(why, "there is nothing configured yet") == -1;
+	return false;
+}
+
+static bool
+talks_to_somebody(const struct core *core)
+{
+	for (size_t i = 0; i < core->cluster.n_peers; i++)
+		if (core->cluster.peers[i].state == PEER_TALKING &&
+		    core->cluster.peers[i].beat_heard)
+			return true;
+	return false;
+}
+
+/* Why this node must not go on alone; false: it may. */
+static bool
+must_not_be_alone(const struct core *core, struct errmsg *why)
+{
+	const struct cluster *cl = &core->cluster;
+	uint64_t synced = cl->file.synced_ms;
+
+	if (cl->lost)
+		return errmsg_set(why,
+			   "its state is lost, and no other node is there to "
+			   "get it from") == -1;
+	if (synced != 0 && cl->wall_ms > synced &&
+	    cl->wall_ms - synced > STALE_MS)
+		return errmsg_set(why,
+			   "its state is over 24 hours old, and no other node "
+			   "is there to tell what is new") == -1;
+	return false;
+}
+
+static void
+join_in(struct core *core, struct mono now, struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+
+	cl->join = JOIN_IN;
+	cl->join_since = now;
+	cl->lost = false;
+	cl->join_why.text[0] = '\0';
+	cl->beat_now = true;
+	core_say(out, CORE_INFO, "cluster: in step%s",
+	    talks_to_somebody(core) || cl->n_peers == 0 ? ""
+							: ", though alone");
+	link_install(core, now, out);
+	grant_restore(core, now);
+}
+
+static void
+try_join(struct core *core, struct mono now, struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+	bool late = reached(now, after_ms(cl->join_since, JOIN_MS));
+	struct errmsg why;
+
+	if (cl->join == JOIN_IN)
+		return;
+	import(core, now, out);
+	if (waits_for(core, now, late, &why)) {
+		cl->join_why = why;
+		return;
+	}
+	if (talks_to_somebody(core) || !must_not_be_alone(core, &why)) {
+		join_in(core, now, out);
+	} else if (cl->join == JOIN_WAITING) {
+		cl->join = JOIN_OUT;
+		cl->join_why = why;
+		core_say(out, CORE_ALARM,
+		    "cluster: this node takes no part: %s", why.text);
+	}
+}
+
+/* Since when everything is well with somebody is worth remembering. */
+static void
+note_contact(struct core *core, struct mono now)
+{
+	struct cluster *cl = &core->cluster;
+
+	if (cl->join != JOIN_IN || !talks_to_somebody(core) ||
+	    cl->wall_ms < cl->file.synced_ms + SYNCED_MS)
+		return;
+	cl->file.synced_ms = cl->wall_ms;
+	cluster_dirty(core, now);
+}
+
+bool
+cluster_may_install(const struct core *core)
+{
+	return core->cluster.join == JOIN_IN && core->cluster.health_ready;
+}
+
+void
+cluster_tick(struct core *core, struct mono now, struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+
+	if (core->conf == NULL)
+		return;
+	if (cl->fresh != NULL) {
+		try_join(core, now, out);
+		sync_tick(core, now, out);
+		grant_tick(core, now, out);
+		change_tick(core, now, out);
+		note_contact(core, now);
+	}
+	observe_tick(core, now, out);
+	if (cl->fresh != NULL) {
+		persist(core, now, out);
+		peers_tick(core, now, out); /* last: it tells of all of it */
+	}
+}
+
+struct mono
+cluster_wakeup(const struct core *core)
+{
+	const struct cluster *cl = &core->cluster;
+	struct mono next = observe_wakeup(core);
+
+	if (cl->fresh == NULL)
+		return next;
+	earlier(&next, peers_wakeup(core));
+	earlier(&next, sync_wakeup(core));
+	earlier(&next, grant_wakeup(core));
+	earlier(&next, change_wakeup(core));
+	if (cl->dirty && !cl->writing.busy && cl->state_loaded)
+		earlier(&next, cl->persist_at);
+	if (cl->join == JOIN_WAITING)
+		earlier(&next, after_ms(cl->join_since, JOIN_MS));
+	return next;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Draining in a cluster: a node that announces asks before it withdraws, and
+ * another one that announces, and does not want to leave itself, grants it. So
+ * nodes that are drained at the same moment never withdraw the last route.
+ *
+ * A grant is good for one attempt. Proof: of the nodes that are withdrawn, let L
+ * be the one whose attempt began last. Who granted it announced then, and has
+ * begun no attempt since (it would have begun later): so it announces still.
+ *
+ * tests/model/drain.pml is a model of it. */
+#include "config.h"
+
+#include <string.h>
+
+#include "agent/core/core_impl.h"
+
+#define ASK_EVERY_MS 1000
+/* Who waits for longer is told so. */
+#define TELL_MS 10000
+/* A host that is shut down goes in any case. */
+#define SHUTDOWN_MS 2000
+#define NEVER       ((struct mono){INT64_MAX})
+
+static void
+ask(struct core *core, bool cancel, struct core_outputs *out)
+{
+	struct peer_message *m = peer_message_put(out, PEER_DRAIN_ASK);
+
+	if (m == NULL)
+		return;
+	m->drain_ask.attempt = core->cluster.attempt;
+	m->drain_ask.cancel = cancel;
+	peer_send_all(core, m, out);
+}
+
+static void
+begin_drain(struct core *core, struct mono now)
+{
+	struct cluster *cl = &core->cluster;
+
+	cl->grant = GRANT_GIVEN;
+	cl->asking_since = cl->ask_at = NEVER;
+	drain_begin(&core->drain, now, cl->graceful_s);
+}
+
+static void
+begin_asking(struct core *core, struct mono now)
+{
+	struct cluster *cl = &core->cluster;
+
+	cl->grant = GRANT_ASKING;
+	cl->attempt = core_random(core);
+	cl->asking_since = cl->ask_at = now;
+	cl->grant_told = false;
+	for (size_t i = 0; i < cl->n_peers; i++) {
+		cl->peers[i].granted_at = NEVER;
+		cl->peers[i].grant_refused = false;
+	}
+}
+
+/* Anything but this and the attempt is void. */
+static void
+give_up(struct core *core, struct mono now, struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+
+	if (cl->grant == GRANT_ASKING)
+		ask(core, true, out);
+	cl->grant = GRANT_NONE;
+	cl->asking_since = cl->ask_at = NEVER;
+	drain_begin(&core->drain, now, 0); /* nothing is wished: it is off */
+}
+
+static bool
+is_granted(const struct core *core)
+{
+	for (size_t i = 0; i < core->cluster.n_peers; i++)
+		if (core->cluster.peers[i].granted_at.us != INT64_MAX)
+			return true;
+	return false;
+}
+
+static bool
+may_go(const struct core *core, struct mono now)
+{
+	const struct cluster *cl = &core->cluster;
+
+	return is_granted(core) || cl->wish == SPEC_NODE_FORCED ||
+	    !announce_any(core) ||
+	    (core->drain.temporary && lasts(cl->asking_since, now, SHUTDOWN_MS));
+}
+
+void
+grant_obstacle(const struct core *core, struct errmsg *why)
+{
+	const struct cluster *cl = &core->cluster;
+	size_t talking = 0;
+
+	for (size_t i = 0; i < cl->n_peers; i++)
+		talking += cl->peers[i].state == PEER_TALKING;
+	if (cl->grant != GRANT_ASKING)
+		why->text[0] = '\0';
+	else if (talking == 0)
+		errmsg_set(why,
+		    "no other node is connected that would go on announcing; "
+		    "--force drains all the same");
+	else
+		errmsg_set(why,
+		    "waiting for one of %zu other nodes that announces and is "
+		    "not to be drained; --force drains all the same",
+		    talking);
+}
+
+static void
+keep_asking(struct core *core, struct mono now, struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+	struct errmsg why;
+
+	if (reached(now, cl->ask_at)) {
+		cl->ask_at = after_ms(now, ASK_EVERY_MS);
+		ask(core, false, out);
+	}
+	if (cl->grant_told || !lasts(cl->asking_since, now, TELL_MS))
+		return;
+	cl->grant_told = true;
+	grant_obstacle(core, &why);
+	core_say(out, CORE_ALARM, "node: not drained yet: %s", why.text);
+}
+
+void
+grant_tick(struct core *core, struct mono now, struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+	struct drain *d = &core->drain;
+
+	cl->wish = spec_node(cl->replica, core->file->node_name);
+	if (d->by_operator != (cl->wish != SPEC_NODE_ACTIVE))
+		core_say(out, CORE_INFO, "node: %s",
+		    cl->wish != SPEC_NODE_ACTIVE ? "drain" : "undrain");
+	d->by_operator = cl->wish != SPEC_NODE_ACTIVE;
+	if (d->unfit != observe_unfit(core, now)) {
+		d->unfit = !d->unfit;
+		core_say(out, CORE_ALARM, "health: this node %s",
+		    d->unfit ? "sees down what the others see up: it is to "
+			       "be drained"
+			     : "sees again what the others see");
+	}
+	if (cl->join != JOIN_IN || !announce_enabled(core))
+		return;
+	if (!drain_wanted(d)) {
+		if (cl->grant != GRANT_NONE)
+			give_up(core, now, out);
+		return;
+	}
+	if (cl->grant == GRANT_NONE)
+		begin_asking(core, now);
+	if (cl->grant == GRANT_ASKING && may_go(core, now))
+		begin_drain(core, now);
+	else if (cl->grant == GRANT_ASKING)
+		keep_asking(core, now, out);
+}
+
+/* A crash has withdrawn the routes already, so there is nothing to ask. */
+void
+grant_restore(struct core *core, struct mono now)
+{
+	struct cluster *cl = &core->cluster;
+
+	cl->wish = spec_node(cl->replica, core->file->node_name);
+	if (cl->wish == SPEC_NODE_ACTIVE || !announce_enabled(core))
+		return;
+	core->drain.by_operator = true;
+	cl->graceful_s = 0;
+	begin_drain(core, now);
+}
+
+static void
+answer(struct core *core, struct peer *p, const struct peer_drain_ask *q,
+    struct core_outputs *out)
+{
+	struct peer_message *m = peer_message_put(out, PEER_DRAIN_GRANT);
+
+	if (m == NULL)
+		return;
+	m->drain_grant.attempt = q->attempt;
+	m->drain_grant.granted =
+	    announce_any(core) && !drain_wanted(&core->drain);
+	m->drain_grant.reason = drain_wanted(&core->drain)
+	    ? GRANT_REFUSED_DRAINING
+	    : GRANT_REFUSED_NOT_ANNOUNCING;
+	peer_send(p, m, out);
+}
+
+void
+grant_heard(struct core *core, struct mono now, struct peer *p,
+    const struct peer_message *m, struct core_outputs *out)
+{
+	struct cluster *cl = &core->cluster;
+
+	if (m->kind == PEER_DRAIN_ASK) {
+		if (!m->drain_ask.cancel)
+			answer(core, p, &m->drain_ask, out);
+		return;
+	}
+	if (cl->grant != GRANT_ASKING ||
+	    m->drain_grant.attempt != cl->attempt)
+		return; /* of an attempt that is over */
+	p->grant_refused = !m->drain_grant.granted;
+	if (m->drain_grant.granted)
+		p->granted_at = now;
+}
+
+struct mono
+grant_wakeup(const struct core *core)
+{
+	const struct cluster *cl = &core->cluster;
+	struct mono next = cl->ask_at;
+
+	if (cl->grant == GRANT_ASKING && core->drain.temporary)
+		earlier(&next, after_ms(cl->asking_since, SHUTDOWN_MS));
+	return next;
+}
