@@ -49,7 +49,7 @@ enum check_result {
 
 /* A probe to be started. */
 struct checks_start {
-	uint64_t id; /* never 0, never used again */
+	uint64_t id; /* not 0, not used again for 4 billion starts */
 	struct addr backend;
 	const struct addr *vip; /* NULL: not through the tunnel */
 	const struct health_check *check;
