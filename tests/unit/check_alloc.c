@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every allocation of the configuration, of the view, of the forwarding state,
- * of a reading of BIRD and for a client fails once: each must say so and leave
- * nothing behind. The program brings its own malloc for that, on top of
- * glibc's; it is not built with sanitizers, which do the same. */
+ * of checks and votes, of a reading of BIRD and for a client fails once: each
+ * must say so and leave nothing behind. The program brings its own malloc for
+ * that, on top of glibc's; it is not built with sanitizers, which do the same.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -18,6 +19,9 @@
 
 #include "agent/bird/birdctl.h"
 #include "agent/bird/reading.h"
+#include "agent/core/checks.h"
+#include "agent/core/freshness.h"
+#include "agent/core/votes.h"
 #include "agent/ctl/ctl.h"
 #include "common/conf.h"
 #include "common/unix_socket.h"
@@ -210,6 +214,64 @@ try_reading(struct errmsg *why)
 	return report != NULL;
 }
 
+/* A set that cannot be taken leaves the one before. No assertions here: they
+ * allocate. */
+static bool
+set_checks(struct checks *checks, size_t n, struct errmsg *why)
+{
+	const struct health_check check = {.kind = CHECK_TCP,
+	    .interval_ms = 1000,
+	    .timeout_ms = 500,
+	    .rise = 1,
+	    .fall = 1};
+	const struct checks_target targets[] = {{"a", {{1}}, NULL, &check},
+	    {"b", {{1}}, NULL, &check}, {"b", {{2}}, NULL, &check}};
+	size_t before = checks_count(checks);
+	bool worked = checks_set(checks, (struct mono){1}, targets, n) == 0;
+
+	errmsg_set(why, "%s",
+	    checks_count(checks) == (worked ? n : before)
+		? "out of memory"
+		: "half of the set was taken");
+	return worked;
+}
+
+static bool
+try_checks(struct errmsg *why)
+{
+	struct checks *checks = checks_new(1);
+	bool worked;
+
+	errmsg_set(why, "out of memory");
+	worked = checks != NULL && set_checks(checks, 2, why) &&
+	    set_checks(checks, 3, why);
+	checks_free(checks);
+	return worked;
+}
+
+static bool
+try_votes(struct errmsg *why)
+{
+	const struct votes_entry entry = {
+	    "a", conf->services[0].backends[0].addr, HEALTH_UP};
+	const struct votes_record record = {&entry, 1};
+	struct votes *votes = votes_count(conf, &record, 1);
+
+	errmsg_set(why, "out of memory");
+	votes_free(votes);
+	return votes != NULL;
+}
+
+static bool
+try_freshness(struct errmsg *why)
+{
+	struct freshness *f = freshness_new("a", 1);
+
+	errmsg_set(why, "out of memory");
+	freshness_free(f);
+	return f != NULL;
+}
+
 static const struct {
 	bool (*try)(struct errmsg *);
 	const char *error;
@@ -221,6 +283,9 @@ static const struct {
     {try_pack, "out of memory"},
     {try_unpack, NULL},
     {try_reading, "out of memory"},
+    {try_checks, "out of memory"},
+    {try_votes, "out of memory"},
+    {try_freshness, "out of memory"},
 };
 
 START_TEST(each_allocation_fails)
