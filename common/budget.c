@@ -13,11 +13,14 @@ static void *
 take(void *data, size_t size)
 {
 	struct budget *b = data;
+	void *p;
 
 	if (size > b->left)
 		return NULL;
 	b->left -= size;
-	return malloc(size);
+	if ((p = malloc(size)) == NULL)
+		b->no_memory = true;
+	return p;
 }
 
 static void
@@ -33,5 +36,6 @@ budget_init(struct budget *b, size_t len)
 	b->allocator.alloc = take;
 	b->allocator.free = give_back;
 	b->allocator.allocator_data = b;
+	b->no_memory = false;
 	b->left = len * BUDGET_FACTOR + BUDGET_BASE;
 }

@@ -10,6 +10,7 @@
 #ifndef COMMON_BUDGET_H
 #define COMMON_BUDGET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <protobuf-c/protobuf-c.h>
@@ -17,6 +18,7 @@
 struct budget {
 	ProtobufCAllocator allocator; /* pass &budget.allocator */
 	size_t left;
+	bool no_memory; /* it was the machine that had none left */
 };
 
 /* For a message of len bytes. Holds no memory of its own. What it allocates

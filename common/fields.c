@@ -8,19 +8,21 @@
 
 #include "common/frame.h"
 
-static void
-fault(struct fields *f, const char *what, const char *expected)
+void
+fields_fault(struct fields *f, const char *what, const char *expected)
 {
 	if (!f->bad)
 		errmsg_set(f->why, "%s: %s expected", what, expected);
 	f->bad = true;
 }
 
-static void
-no_memory(struct fields *f)
+void
+fields_no_memory(struct fields *f)
 {
-	if (!f->bad)
+	if (!f->bad) {
 		errmsg_set(f->why, "out of memory for a message");
+		f->no_memory = true;
+	}
 	f->bad = true;
 }
 
@@ -37,17 +39,17 @@ fields_name(struct fields *f, const ProtobufCBinaryData *d, size_t max,
 	char *copy;
 
 	if (d->len == 0 || d->len > max) {
-		fault(f, what, "a name of bounded length");
+		fields_fault(f, what, "a name of bounded length");
 		return "";
 	}
 	for (size_t i = 0; i < d->len; i++)
 		if (!printable(d->data[i]) || d->data[i] == ' ') {
-			fault(f, what, "a printable name");
+			fields_fault(f, what, "a printable name");
 			return "";
 		}
 	if ((copy = arena_copy(f->arena, d->data, d->len)) != NULL)
 		return copy;
-	no_memory(f);
+	fields_no_memory(f);
 	return "";
 }
 
@@ -64,11 +66,11 @@ fields_long_text(struct fields *f, const ProtobufCBinaryData *d, size_t max,
 	char *copy;
 
 	if (d->len > max) {
-		fault(f, what, "a shorter text");
+		fields_fault(f, what, "a shorter text");
 		return "";
 	}
 	if ((copy = arena_copy(f->arena, d->data, d->len)) == NULL) {
-		no_memory(f);
+		fields_no_memory(f);
 		return "";
 	}
 	for (size_t i = 0; i < d->len; i++)
@@ -86,7 +88,7 @@ fields_addr(struct fields *f, const ProtobufCBinaryData *d, bool optional,
 	if (optional && d->len == 0)
 		return a;
 	if (addr_from_bytes(&a, d->data, d->len) == -1)
-		fault(f, what, "an address of 4 or 16 bytes");
+		fields_fault(f, what, "an address of 4 or 16 bytes");
 	return a;
 }
 
@@ -98,7 +100,7 @@ fields_bytes(struct fields *f, const ProtobufCBinaryData *d, void *out,
 	if (optional && d->len == 0)
 		return false;
 	if (d->len != len) {
-		fault(f, what, "another number of bytes");
+		fields_fault(f, what, "another number of bytes");
 		return false;
 	}
 	memcpy(out, d->data, len);
@@ -110,7 +112,7 @@ fields_number(struct fields *f, uint32_t value, uint32_t max, const char *what)
 {
 	if (value <= max)
 		return value;
-	fault(f, what, "a smaller number");
+	fields_fault(f, what, "a smaller number");
 	return 0;
 }
 
@@ -121,9 +123,9 @@ fields_array(
 	void *array = NULL;
 
 	if (*n > max)
-		fault(f, what, "fewer elements");
+		fields_fault(f, what, "fewer elements");
 	else if ((array = arena_alloc(f->arena, *n, size)) == NULL)
-		no_memory(f);
+		fields_no_memory(f);
 	if (f->bad)
 		*n = 0;
 	return array;

@@ -25,7 +25,12 @@ struct fields {
 	struct arena *arena;
 	struct errmsg *why;
 	bool bad;
+	bool no_memory; /* ... and not for what was read */
 };
+
+/* For checks that are not here: "WHAT: EXPECTED expected". */
+void fields_fault(struct fields *, const char *what, const char *expected);
+void fields_no_memory(struct fields *);
 
 /* 1..max printable ASCII characters without spaces. */
 const char *fields_name(

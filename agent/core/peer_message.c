@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "agent/core/peer_message.h"
+
+#include "common/arena.h"
+
+/* The numbers of an object, none of which takes more than 11 bytes, and what
+ * stands before them and the key. */
+#define OBJECT_OVERHEAD 64
+/* Likewise of a register. */
+#define REG_OVERHEAD 40
+
+static void
+unref_all(struct object **objects, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		object_unref(objects[i]);
+}
+
+/* The message lives in its arena as well. */
+void
+peer_message_free(struct peer_message *m)
+{
+	if (m == NULL)
+		return;
+	if (m->kind == PEER_DELTA)
+		unref_all(m->delta.adds, m->delta.n_adds);
+	if (m->kind == PEER_FULL_CHUNK)
+		unref_all(m->full_chunk.objects, m->full_chunk.n_objects);
+	if (m->arena != NULL)
+		arena_free(m->arena);
+}
+
+size_t
+peer_object_size(const struct object *o)
+{
+	size_t size = OBJECT_OVERHEAD + o->key_len;
+
+	for (size_t i = 0; i < o->n_regs; i++)
+		size += REG_OVERHEAD + o->regs[i].len;
+	return size;
+}
