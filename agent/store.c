@@ -362,11 +362,12 @@ replace(const struct place *p, const uint8_t *data, size_t len, bool has_former,
 static int
 save(const struct place *p, const uint8_t *data, size_t len, struct errmsg *why)
 {
-	struct store_state ignored;
+	struct store_state former;
 	struct errmsg cause;
 
-	switch (examine(p, CURRENT, &ignored, &cause)) {
+	switch (examine(p, CURRENT, &former, &cause)) {
 	case STORE_FILE_GOOD:
+		store_state_clear(&former);
 		return replace(p, data, len, true, why);
 	case STORE_FILE_DAMAGED:
 		set_aside(p, CURRENT, &cause);
@@ -402,6 +403,11 @@ store_save(const char *dir, const struct store_state *state, struct errmsg *why)
 
 	if (data == NULL)
 		errmsg_set(why, "%s: no memory for the state", dir);
+	else if (len > STORE_FILE_MAX)
+		errmsg_set(why,
+		    "%s: a state of %zu bytes is over the limit of %u: shorten "
+		    "what is configured",
+		    dir, len, STORE_FILE_MAX);
 	else if (open_place(&p, dir, why) == 0) {
 		rc = save(&p, data, len, why);
 		close(p.fd);

@@ -10,7 +10,8 @@
  * A file:
  *
  *      0  "GWSTATE1"
- *      8  version, 4 bytes, big endian
+ *      8  version, 4 bytes, big endian: 2 with a replica, so that an agent
+ *         that would lose it leaves the file alone, or else 1
  *     12  length of the payload, 8 bytes, big endian
  *     20  SHA-256 of the payload
  *     52  payload: guideway.state.State (proto/state.proto)
@@ -25,18 +26,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/core/replica.h"
 #include "common/errmsg.h"
 
 #define STORE_HEADER_LEN 52
-/* 16,384 backends at some 120 bytes, which are to be replicated through it,
- * take an eighth of this. */
+/* A replica of 20,000 objects at some 150 bytes takes a fifth of this. One
+ * whose texts are so long that it does not fit cannot be saved. */
 #define STORE_FILE_MAX (16u << 20)
 /* How many damaged files are kept: the first ones and the latest. */
 #define STORE_CORRUPT_MAX 5
 
 struct store_state {
 	bool draining; /* the operator's intent for this node */
+	uint64_t incarnation;
+	uint64_t synced_ms; /* wall clock of the last time the node was in step
+			       with a peer; 0: never */
+	struct replica *replica; /* NULL: none */
 };
+
+/* Frees the replica, and leaves the default. */
+void store_state_clear(struct store_state *);
 
 enum store_result {
 	STORE_LOADED,
@@ -47,18 +56,19 @@ enum store_result {
 			 taken; the state is the default: be careful */
 };
 
-/* Loads the state of `dir`; STORE_FORMER and STORE_LOST fill `why`. A damaged
- * file is renamed (see above). One that cannot be read, or is of a newer
- * version, may be all right: it stays as it is, and so does the answer
- * STORE_LOST, until somebody has mended that or moved the file away. */
+/* Loads the state of `dir`, whose replica is then the caller's; STORE_FORMER
+ * and STORE_LOST fill `why`. A damaged file is renamed (see above). One that
+ * cannot be read, or is of a newer version, may be all right: it stays as it
+ * is, and so does the answer STORE_LOST, until somebody has mended that or
+ * moved the file away. */
 enum store_result store_load(
     const char *dir, struct store_state *, struct errmsg *why);
 
-/* Makes this the state that every later load finds, whatever happens: returns 0
- * when it is on the disk. Otherwise -1 with `why`, and a load finds what it
- * would have found before. Creates `dir` where only that is missing. Does not
- * replace a file that cannot be read or is of a newer version. Blocks for as
- * long as the disk takes. */
+/* Makes this the state, of which nothing is kept here, the one that every later
+ * load finds, whatever happens: returns 0 when it is on the disk. Otherwise -1
+ * with `why`, and a load finds what it would have found before. Creates `dir`
+ * where only that is missing. Does not replace a file that cannot be read or is
+ * of a newer version. Blocks for as long as the disk takes. */
 int store_save(const char *dir, const struct store_state *, struct errmsg *why);
 
 /* What the bytes of a file are worth. */
@@ -69,8 +79,8 @@ enum store_file {
 	STORE_FILE_OPAQUE,  /* may be what was written, but cannot be read */
 };
 
-/* Takes a file apart; all but STORE_FILE_GOOD fill `why`, and leave the state
- * alone. */
+/* Takes a file apart. With STORE_FILE_GOOD the replica is the caller's; what
+ * was in *state is lost. All else fills `why`, and leaves the state alone. */
 enum store_file store_decode(
     const uint8_t *data, size_t len, struct store_state *, struct errmsg *why);
 

@@ -10,15 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/peer/wire_object.h"
+#include "common/arena.h"
 #include "common/budget.h"
 #include "proto/state.pb-c.h"
 
 typedef Guideway__State__State MsgState;
+typedef Guideway__Cluster__Replica MsgReplica;
 
-#define MAGIC      "GWSTATE1"
-#define MAGIC_LEN  8
-#define FORMAT     1
-#define SHA256_LEN 32
+#define MAGIC          "GWSTATE1"
+#define MAGIC_LEN      8
+#define FORMAT_PLAIN   1
+#define FORMAT_REPLICA 2
+#define SHA256_LEN     32
 
 /* Offsets; the picture is in store.h. */
 #define AT_VERSION 8
@@ -67,14 +71,14 @@ opaque(struct errmsg *why, const char *what)
 static enum store_file
 check_version(uint32_t version, struct errmsg *why)
 {
-	if (version == FORMAT)
+	if (version == FORMAT_PLAIN || version == FORMAT_REPLICA)
 		return STORE_FILE_GOOD;
-	if (version < FORMAT)
+	if (version < FORMAT_PLAIN)
 		return damaged(why, "of no known version");
 	errmsg_set(why,
 	    "written by a newer Guideway (its version is %u, this agent reads "
 	    "%d): start that one, or move the file away",
-	    version, FORMAT);
+	    version, FORMAT_REPLICA);
 	return STORE_FILE_OPAQUE;
 }
 
@@ -105,6 +109,44 @@ check_whole(const uint8_t *data, size_t len, struct errmsg *why)
 	return STORE_FILE_GOOD;
 }
 
+void
+store_state_clear(struct store_state *state)
+{
+	replica_free(state->replica);
+	*state = (struct store_state){0};
+}
+
+/* A file with the right checksum and a bad replica was written by a faulty
+ * program, or for somebody who is up to something. */
+static enum store_file
+read_replica(struct replica **out, const MsgReplica *m, struct errmsg *why)
+{
+	struct errmsg cause;
+	struct fields f = {.why = &cause};
+
+	*out = NULL;
+	if (m == NULL || (*out = replica_unpack(&f, m)) != NULL)
+		return STORE_FILE_GOOD;
+	errmsg_set(why, "its configuration cannot be taken: %s", cause.text);
+	return f.no_memory ? STORE_FILE_OPAQUE : STORE_FILE_DAMAGED;
+}
+
+static enum store_file
+read_state(struct store_state *state, const MsgState *m, struct errmsg *why)
+{
+	struct replica *replica;
+	enum store_file file = read_replica(&replica, m->replica, why);
+
+	if (file == STORE_FILE_GOOD)
+		*state = (struct store_state){
+		    .draining = m->draining,
+		    .incarnation = m->incarnation,
+		    .synced_ms = m->synced_ms,
+		    .replica = replica,
+		};
+	return file;
+}
+
 enum store_file
 store_decode(const uint8_t *data, size_t len, struct store_state *state,
     struct errmsg *why)
@@ -123,15 +165,15 @@ store_decode(const uint8_t *data, size_t len, struct store_state *state,
 	 * memory, or another program has its own idea of this format. */
 	if (m == NULL)
 		return opaque(why, "its content cannot be decoded");
-	*state = (struct store_state){.draining = m->draining};
+	file = read_state(state, m, why);
 	guideway__state__state__free_unpacked(m, &budget.allocator);
-	return STORE_FILE_GOOD;
+	return file;
 }
 
 static void
-put_header(uint8_t *data, size_t payload_len)
+put_header(uint8_t *data, uint32_t format, size_t payload_len)
 {
-	uint32_t version = htobe32(FORMAT);
+	uint32_t version = htobe32(format);
 	uint64_t length = htobe64(payload_len);
 
 	memcpy(data, MAGIC, MAGIC_LEN);
@@ -139,22 +181,38 @@ put_header(uint8_t *data, size_t payload_len)
 	memcpy(data + AT_LENGTH, &length, sizeof(length));
 }
 
-uint8_t *
-store_encode(const struct store_state *state, size_t *len)
+static uint8_t *
+seal(const MsgState *m, size_t *len)
 {
-	MsgState m = GUIDEWAY__STATE__STATE__INIT;
-	size_t payload_len;
+	size_t payload_len = guideway__state__state__get_packed_size(m);
 	uint8_t *data;
 
-	m.draining = state->draining;
-	payload_len = guideway__state__state__get_packed_size(&m);
 	*len = STORE_HEADER_LEN + payload_len;
 	if ((data = malloc(*len)) == NULL)
 		return NULL;
-	put_header(data, payload_len);
-	guideway__state__state__pack(&m, data + STORE_HEADER_LEN);
+	put_header(data, m->replica != NULL ? FORMAT_REPLICA : FORMAT_PLAIN,
+	    payload_len);
+	guideway__state__state__pack(m, data + STORE_HEADER_LEN);
 	if (sha256(data + STORE_HEADER_LEN, payload_len, data + AT_SHA256))
 		return data;
 	free(data);
 	return NULL;
+}
+
+uint8_t *
+store_encode(const struct store_state *state, size_t *len)
+{
+	MsgState m = GUIDEWAY__STATE__STATE__INIT;
+	struct arena *arena = arena_new();
+	uint8_t *data = NULL;
+
+	m.draining = state->draining;
+	m.incarnation = state->incarnation;
+	m.synced_ms = state->synced_ms;
+	if (arena != NULL && state->replica != NULL)
+		m.replica = replica_pack(arena, state->replica);
+	if (arena != NULL && (m.replica != NULL) == (state->replica != NULL))
+		data = seal(&m, len);
+	arena_free(arena);
+	return data;
 }

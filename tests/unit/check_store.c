@@ -137,7 +137,9 @@ START_TEST(each_bit_flipped)
 
 	for (size_t bit = 0; bit < 8 * good.len; bit++) {
 		struct image image = good;
-		bool newer = bit / 8 >= 8 && bit / 8 < 12 && bit != 8 * 11;
+		/* Of the bits of the version, one makes it 0. */
+		size_t to_zero = 8 * 11 + (with_replica ? 1 : 0);
+		bool newer = bit / 8 >= 8 && bit / 8 < 12 && bit != to_zero;
 
 		image.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		if (!newer) {
@@ -295,7 +297,7 @@ is_opaque(const char *what)
 
 START_TEST(newer_version)
 {
-	struct image image = image_seal("\x08\x01", 2, FORMAT_VERSION + 1);
+	struct image image = image_seal("\x08\x01", 2, FORMAT_REPLICA + 1);
 
 	put_both(&image, true);
 	is_opaque("newer Guideway");
@@ -310,8 +312,8 @@ END_TEST
 
 START_TEST(fields_of_the_future)
 {
-	/* Field 2 a varint, field 1, field 15 bytes. */
-	static const char payload[] = "\x10\x07\x08\x01\x7a\x03xyz";
+	/* Field 5 a varint, field 1, field 15 bytes. */
+	static const char payload[] = "\x28\x07\x08\x01\x7a\x03xyz";
 	const struct image image = image_seal(
 	    payload, sizeof(payload) - 1, FORMAT_VERSION);
 
@@ -336,7 +338,7 @@ START_TEST(bomb)
 	struct store_state state = {false};
 
 	for (size_t i = STORE_HEADER_LEN; i < sizeof(file); i += 2)
-		memcpy(file + i, "\x10\x01", 2);
+		memcpy(file + i, "\x28\x01", 2);
 	seal(file, sizeof(file), FORMAT_VERSION);
 	ck_assert_int_eq(
 	    store_decode(file, sizeof(file), &state, &why), STORE_FILE_OPAQUE);
@@ -431,14 +433,203 @@ START_TEST(directory_is_a_file)
 }
 END_TEST
 
-static Suite *
-make_suite(void)
+/* What a file with the right checksum may say that no replica does. */
+static void
+no_seq(struct replica *r)
 {
-	Suite *s = suite_create("store");
-	TCase *tc = tcase_create("store");
+	r->vv[1].seq = 0;
+}
 
-	tcase_add_checked_fixture(tc, store_dir_setup, store_dir_teardown);
-	tcase_add_loop_test(tc, format, 0, ROWS(golden));
+static void
+writers_descend(struct replica *r)
+{
+	r->vv[1].writer = r->vv[0].writer;
+}
+
+static void
+not_covered(struct replica *r)
+{
+	r->vv[0].seq = 1;
+}
+
+static void
+unknown_writer(struct replica *r)
+{
+	r->vv++;
+	r->n_vv--;
+}
+
+static void
+hlc_over(struct replica *r)
+{
+	r->hlc = HLC_MAX + 1;
+}
+
+static void
+no_kind(struct replica *r)
+{
+	r->live[0]->kind = 0;
+}
+
+static void
+born_over(struct replica *r)
+{
+	r->live[0]->born = HLC_MAX + 1;
+}
+
+static void
+no_key(struct replica *r)
+{
+	r->live[0]->key_len = 0;
+}
+
+static void
+unprintable_key(struct replica *r)
+{
+	r->live[0]->key = "w\0b";
+}
+
+static void
+stamp_over(struct replica *r)
+{
+	r->live[0]->regs[0].stamp.hlc = HLC_MAX + 1;
+}
+
+static void
+field_over(struct replica *r)
+{
+	r->live[0]->regs[0].field = OBJECT_FIELD_MAX + 1;
+}
+
+static void
+twice(struct replica *r)
+{
+	static struct object *both[2];
+
+	both[0] = both[1] = r->live[0];
+	r->live = both;
+	r->n_live = 2;
+}
+
+static void (*const bad_replicas[])(struct replica *) = {no_seq,
+    writers_descend, not_covered, unknown_writer, hlc_over, no_kind, born_over,
+    no_key, unprintable_key, stamp_over, field_over, twice};
+
+START_TEST(bad_replica)
+{
+	const struct store_state good = state_of(true);
+	struct replica *whole = good.replica, changed = *whole;
+	struct store_state bad = good, state = {.incarnation = 5};
+	struct object *kept = whole->live[0], *copy;
+	uint8_t *data;
+	size_t len;
+
+	copy = object_new(kept->kind, kept->uid, kept->born, kept->key,
+	    kept->key_len, kept->regs, kept->n_regs);
+	whole->live[0] = copy;
+	bad.replica = &changed;
+	bad_replicas[_i](&changed);
+	data = store_encode(&bad, &len);
+	ck_assert_ptr_nonnull(data);
+	ck_assert_int_eq(
+	    store_decode(data, len, &state, &why), STORE_FILE_DAMAGED);
+	ck_assert_msg(says("configuration cannot be taken: "), "%s", why.text);
+	ck_assert(state.incarnation == 5 && state.replica == NULL);
+	object_unref(copy);
+	whole->live[0] = kept;
+	free(data);
+}
+END_TEST
+
+/* n services with a register of text_len bytes. */
+static struct replica *
+large(size_t n, size_t text_len)
+{
+	static char text[OBJECT_TEXT_MAX + 1];
+	const struct reg reg = {1, (uint16_t)text_len, {1, 1}, text};
+	struct replica *r = replica_new();
+	char key[32];
+
+	memset(text, 'x', sizeof(text) - 1);
+	ck_assert_ptr_nonnull(r);
+	r->live = calloc(n, sizeof(struct object *));
+	r->vv = calloc(1, sizeof(*r->vv));
+	ck_assert(r->live != NULL && r->vv != NULL);
+	r->vv[r->n_vv++] = (struct seen){1, (uint32_t)n};
+	while (r->n_live < n) {
+		int len = snprintf(key, sizeof(key), "service-%zu", r->n_live);
+
+		r->live[r->n_live] = object_new(OBJECT_SERVICE,
+		    (struct uid){1, (uint32_t)r->n_live + 1}, 1, key,
+		    (size_t)len, &reg, 1);
+		ck_assert_ptr_nonnull(r->live[r->n_live]);
+		r->n_live++;
+	}
+	return r;
+}
+
+START_TEST(large_replica)
+{
+	struct store_state state = {.replica = large(REPLICA_OBJECTS_MAX, 100)};
+	struct store_state back = {false};
+
+	ck_assert_int_eq(store_save(store_dir, &state, &why), 0);
+	ck_assert_int_eq(store_load(store_dir, &back, &why), STORE_LOADED);
+	ck_assert_uint_eq(back.replica->n_live, REPLICA_OBJECTS_MAX);
+	store_state_clear(&back);
+	store_state_clear(&state);
+	ck_assert_ptr_null(state.replica);
+}
+END_TEST
+
+START_TEST(too_large_replica)
+{
+	struct store_state state = {.replica = large(5000, OBJECT_TEXT_MAX)};
+	struct store_state back = {false};
+
+	saved(true);
+	ck_assert_int_eq(store_save(store_dir, &state, &why), -1);
+	ck_assert(says("over the limit"));
+	ck_assert_int_eq(store_load(store_dir, &back, &why), STORE_LOADED);
+	ck_assert(back.draining);
+	store_state_clear(&back);
+	store_state_clear(&state);
+}
+END_TEST
+
+/* An older agent reads past the numbers, and may lose them. */
+START_TEST(numbers_need_no_replica)
+{
+	const struct store_state state = {
+	    .incarnation = UINT64_MAX, .synced_ms = 1};
+	struct store_state back = {false};
+	size_t len;
+	uint8_t *data = store_encode(&state, &len);
+
+	ck_assert_ptr_nonnull(data);
+	ck_assert_uint_eq(data[11], FORMAT_VERSION);
+	ck_assert_int_eq(store_decode(data, len, &back, &why), STORE_FILE_GOOD);
+	ck_assert(back.incarnation == UINT64_MAX && back.synced_ms == 1);
+	ck_assert_ptr_null(back.replica);
+	free(data);
+}
+END_TEST
+
+START_TEST(format_replica)
+{
+	const struct image image = image_of(_i == 1);
+
+	store_dir_empty();
+	put(CURRENT, &image);
+	loads(STORE_LOADED, _i == 1);
+	saved(_i == 1);
+	ck_assert(holds(CURRENT, &image));
+}
+END_TEST
+
+static void
+add_both(TCase *tc)
+{
 	tcase_add_test(tc, round_trip);
 	tcase_add_test(tc, first_starts);
 	tcase_add_test(tc, keeps_the_one_before);
@@ -453,16 +644,38 @@ make_suite(void)
 	tcase_add_test(tc, damaged_without_former);
 	tcase_add_test(tc, keeps_a_handful_of_damaged_files);
 	tcase_add_test(tc, damaged_since_the_load);
-	tcase_add_test(tc, newer_version);
-	tcase_add_test(tc, fields_of_the_future);
-	tcase_add_test(tc, whole_but_not_decodable);
-	tcase_add_test(tc, bomb);
 	tcase_add_loop_test(tc, not_a_file, 0, 3);
 	tcase_add_test(tc, no_permission);
 	tcase_add_test(tc, no_permission_for_the_directory);
 	tcase_add_test(tc, unreadable_disk);
 	tcase_add_test(tc, directory_is_a_file);
-	suite_add_tcase(s, tc);
+}
+
+static Suite *
+make_suite(void)
+{
+	Suite *s = suite_create("store");
+	TCase *plain = tcase_create("plain");
+	TCase *replica = tcase_create("replica");
+
+	tcase_add_checked_fixture(plain, store_dir_setup, store_dir_teardown);
+	tcase_add_loop_test(plain, format, 0, ROWS(golden));
+	add_both(plain);
+	tcase_add_test(plain, newer_version);
+	tcase_add_test(plain, fields_of_the_future);
+	tcase_add_test(plain, whole_but_not_decodable);
+	tcase_add_test(plain, bomb);
+	tcase_add_test(plain, numbers_need_no_replica);
+	tcase_add_test(plain, large_replica);
+	tcase_add_test(plain, too_large_replica);
+	suite_add_tcase(s, plain);
+
+	tcase_add_checked_fixture(
+	    replica, store_dir_setup_replica, store_dir_teardown);
+	tcase_add_loop_test(replica, format_replica, 0, 2);
+	add_both(replica);
+	tcase_add_loop_test(replica, bad_replica, 0, ROWS(bad_replicas));
+	suite_add_tcase(s, replica);
 	return s;
 }
 

@@ -224,7 +224,7 @@ save_until(int calls_before)
 
 	ck_assert_int_ne(child, -1);
 	if (child == 0) {
-		const struct store_state state = {B};
+		const struct store_state state = state_of(B);
 
 		fault = CRASH;
 		countdown = calls_before;
@@ -354,13 +354,12 @@ START_TEST(no_parent)
 }
 END_TEST
 
-static Suite *
-make_suite(void)
+static TCase *
+make_case(const char *name, void (*setup)(void))
 {
-	Suite *s = suite_create("store_crash");
-	TCase *tc = tcase_create("store_crash");
+	TCase *tc = tcase_create(name);
 
-	tcase_add_checked_fixture(tc, store_dir_setup, store_dir_teardown);
+	tcase_add_checked_fixture(tc, setup, store_dir_teardown);
 	tcase_add_loop_test(tc, calls, 0, ROWS(starts));
 	tcase_add_loop_test(tc, crash_before_each_call, 0, ROWS(starts));
 	tcase_add_loop_test(tc, each_call_fails, 0, ROWS(starts));
@@ -368,7 +367,16 @@ make_suite(void)
 	tcase_add_test(tc, no_room);
 	tcase_add_loop_test(tc, names_taken, 0, 3);
 	tcase_add_test(tc, no_parent);
-	suite_add_tcase(s, tc);
+	return tc;
+}
+
+static Suite *
+make_suite(void)
+{
+	Suite *s = suite_create("store_crash");
+
+	suite_add_tcase(s, make_case("plain", store_dir_setup));
+	suite_add_tcase(s, make_case("replica", store_dir_setup_replica));
 	return s;
 }
 

@@ -20,8 +20,10 @@
 char store_dir[64];
 struct store_state loaded;
 struct errmsg why;
+bool with_replica;
 
 static char parent[64];
+static struct replica *sample;
 
 static void
 remove_files(void)
@@ -45,8 +47,64 @@ store_dir_setup(void)
 }
 
 void
+store_dir_setup_replica(void)
+{
+	store_dir_setup();
+	with_replica = true;
+}
+
+/* One service, and a writer whose objects are gone. */
+static struct replica *
+make_sample(void)
+{
+	const struct reg reg = {1, 3, {0x1122330000, 0xa1}, "256"};
+	struct replica *r = replica_new();
+
+	ck_assert_ptr_nonnull(r);
+	r->live = calloc(1, sizeof(struct object *));
+	r->vv = calloc(2, sizeof(*r->vv));
+	ck_assert(r->live != NULL && r->vv != NULL);
+	r->n_vv = 2;
+	r->vv[0] = (struct seen){0xa1, 300};
+	r->vv[1] = (struct seen){0xb2, 1};
+	r->n_live = 1;
+	r->live[0] = object_new(OBJECT_SERVICE, (struct uid){0xa1, 2},
+	    0x1122330000, "web", 3, &reg, 1);
+	ck_assert_ptr_nonnull(r->live[0]);
+	r->hlc = 0x1122330001;
+	return r;
+}
+
+struct store_state
+state_of(bool draining)
+{
+	struct store_state state = {draining, 0, 0, NULL};
+
+	if (!with_replica)
+		return state;
+	if (sample == NULL)
+		sample = make_sample();
+	return (struct store_state){draining, 7, 300, sample};
+}
+
+static bool
+is_sample(const struct store_state *state)
+{
+	uint8_t a[REPLICA_DIGEST_LEN], b[REPLICA_DIGEST_LEN];
+
+	ck_assert_int_eq(replica_digest(state_of(true).replica, a), 0);
+	ck_assert_int_eq(replica_digest(state->replica, b), 0);
+	return memcmp(a, b, sizeof(a)) == 0 &&
+	    state->replica->hlc == sample->hlc && state->incarnation == 7 &&
+	    state->synced_ms == 300;
+}
+
+void
 store_dir_teardown(void)
 {
+	store_state_clear(&loaded);
+	replica_free(sample);
+	sample = NULL;
 	if (getuid() == 0)
 		ck_assert_int_eq(seteuid(0), 0);
 	chmod(parent, 0700);
@@ -90,10 +148,30 @@ image_seal(const void *payload, size_t len, uint32_t version)
 	return image;
 }
 
+/* The bytes of the sample; the format must never change. */
+#define SAMPLE_BYTES \
+	"\x10\x07" \
+	"\x18\xac\x02" \
+	"\x22\x5c" \
+	"\x0a\x0c\x09\xa1\0\0\0\0\0\0\0\x10\xac\x02" \
+	"\x0a\x0b\x09\xb2\0\0\0\0\0\0\0\x10\x01" \
+	"\x12\x36\x09\xa1\0\0\0\0\0\0\0\x10\x02\x18\x01" \
+	"\x22\x03web\x29\0\0\x33\x22\x11\0\0\0" \
+	"\x32\x19\x08\x01\x12\x03" \
+	"256" \
+	"\x19\0\0\x33\x22\x11\0\0\0\x21\xa1\0\0\0\0\0\0\0" \
+	"\x19\x01\0\x33\x22\x11\0\0\0"
+
 struct image
 image_of(bool draining)
 {
-	return image_seal("\x08\x01", draining ? 2 : 0, FORMAT_VERSION);
+	static const char payload[] = "\x08\x01" SAMPLE_BYTES;
+	const char *at = draining ? payload : payload + 2;
+
+	if (!with_replica)
+		return image_seal(payload, draining ? 2 : 0, FORMAT_VERSION);
+	return image_seal(
+	    at, sizeof(payload) - 1 - (draining ? 0 : 2), FORMAT_REPLICA);
 }
 
 struct image
@@ -162,6 +240,7 @@ load(void)
 	enum store_result result;
 
 	why.text[0] = '\0';
+	store_state_clear(&loaded);
 	loaded.draining = true;
 	result = store_load(store_dir, &loaded, &why);
 	ck_assert_int_eq(result == STORE_FORMER || result == STORE_LOST,
@@ -169,14 +248,18 @@ load(void)
 	if (why.text[0] != '\0')
 		ck_assert_ptr_nonnull(strstr(why.text, store_dir));
 	if (result == STORE_NONE || result == STORE_LOST)
-		ck_assert(!loaded.draining);
+		ck_assert(!loaded.draining && loaded.replica == NULL);
+	else if (with_replica)
+		ck_assert(loaded.replica != NULL && is_sample(&loaded));
+	else
+		ck_assert_ptr_null(loaded.replica);
 	return result;
 }
 
 int
 save(bool draining)
 {
-	const struct store_state state = {draining};
+	const struct store_state state = state_of(draining);
 	int rc;
 
 	why.text[0] = '\0';

@@ -17,19 +17,22 @@
 #define FORMER_NEW  "agent.state.prev.new"
 #define CORRUPT     "agent.state.corrupt-"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 1 /* without a replica */
+#define FORMAT_REPLICA 2
 
 /* A file of this test. */
 struct image {
-	uint8_t data[256];
+	uint8_t data[512];
 	size_t len;
 };
 
 extern char store_dir[64];        /* not there at first */
 extern struct store_state loaded; /* by the last load */
 extern struct errmsg why;         /* of the last load or save */
+extern bool with_replica;         /* what images and saves have */
 
 void store_dir_setup(void);
+void store_dir_setup_replica(void);
 void store_dir_teardown(void);
 /* Makes it, empty. */
 void store_dir_empty(void);
@@ -38,6 +41,7 @@ void store_dir_empty(void);
 void seal(uint8_t *file, size_t len, uint32_t version);
 struct image image_seal(const void *payload, size_t len, uint32_t version);
 struct image image_of(bool draining);
+struct store_state state_of(bool draining); /* its replica is borrowed */
 struct image image_text(const char *);
 
 /* Files by their names in the directory. */
