@@ -22,7 +22,10 @@ core_new(struct mono now, uint64_t entropy)
 	core->random = entropy;
 	link_init(core, now);
 	announce_init(core, now);
-	return core;
+	if (cluster_init(core, now) == 0)
+		return core;
+	core_free(core);
+	return NULL;
 }
 
 void
@@ -32,15 +35,17 @@ core_free(struct core *core)
 		return;
 	balancer_reply_free(core->heard);
 	announce_clear(core);
+	cluster_clear(core);
 	plan_free(core->plan);
-	conf_free(core->conf);
+	spec_view_free(core->view);
+	conf_free(core->file);
 	free(core);
 }
 
 const struct conf *
 core_conf(const struct core *core)
 {
-	return core->conf;
+	return core->file;
 }
 
 struct core_outputs *
@@ -102,21 +107,24 @@ core_random(struct core *core)
 	return z ^ z >> 31;
 }
 
-/* The one way through: everything that follows from configuration and health is
- * computed aside, then switched in whole. Takes conf (the one in force again,
- * when only health has changed). 0, or -1 with `why` and nothing changed. */
-static int
-apply(struct core *core, struct conf *conf, struct mono now,
-    struct core_outputs *out, struct errmsg *why)
+int
+core_apply(struct core *core, struct conf *file, struct spec_view *view,
+    struct mono now, struct core_outputs *out, struct errmsg *why)
 {
-	struct forwarding *state = view_forwarding(
-	    conf, &core->health, core->generation + 1);
+	const struct conf *conf = view != NULL ? view->conf : file;
+	struct votes *votes = observe_count(core, now, conf);
 	struct announce_next next = {NULL, NULL};
+	struct forwarding *state = NULL;
+	struct view_health health;
 	struct plan *plan;
 
-	if (state == NULL ||
+	if (votes != NULL) {
+		health = votes_health(votes);
+		state = view_forwarding(conf, &health, core->generation + 1);
+	}
+	if (state == NULL || observe_set(core, now, conf) == -1 ||
 	    announce_prepare(core, conf, state, now, &next) == -1) {
-		errmsg_set(why, "%s: out of memory", conf->path);
+		errmsg_set(why, "%s: out of memory", file->path);
 		forwarding_free(state);
 		goto fail;
 	}
@@ -126,16 +134,25 @@ apply(struct core *core, struct conf *conf, struct mono now,
 	plan_free(core->plan);
 	core->plan = plan;
 	core->generation++;
-	if (conf != core->conf)
-		conf_free(core->conf);
+	votes_free(core->cluster.votes);
+	core->cluster.votes = votes;
+	core->cluster.recount = false;
 	core->conf = conf;
+	if (view != core->view)
+		spec_view_free(core->view);
+	core->view = view;
+	if (file != core->file) {
+		conf_free(core->file);
+		core->file = file;
+		cluster_configured(core);
+	}
 	core->retry_pause_ms = 0;
+	cluster_applied(core, now);
 	link_install(core, now, out);
 	return 0;
 fail:
 	announce_discard(&next);
-	if (conf != core->conf)
-		conf_free(conf);
+	votes_free(votes);
 	return -1;
 }
 
@@ -149,12 +166,17 @@ config_failed(struct core *core, const char *why, struct core_outputs *out)
 }
 
 static void
-config_loaded(struct core *core, struct mono now, struct conf *conf,
+config_loaded(struct core *core, struct mono now, struct conf *file,
     struct core_outputs *out)
 {
-	struct errmsg why = {""};
+	struct spec_view *view = NULL;
+	struct errmsg why = {"out of memory"};
 
-	if (apply(core, conf, now, out, &why) == -1) {
+	if ((file->cluster.name != NULL &&
+		(view = spec_view(file, core->cluster.replica)) == NULL) ||
+	    core_apply(core, file, view, now, out, &why) == -1) {
+		spec_view_free(view);
+		conf_free(file);
 		config_failed(core, why.text, out);
 		return;
 	}
@@ -166,11 +188,34 @@ config_loaded(struct core *core, struct mono now, struct conf *conf,
 	    core->plan->state->n_services, core->plan->state->n_backends);
 }
 
+static void
+state_loaded(struct core *core, struct mono now, const struct core_event *e,
+    struct core_outputs *out)
+{
+	/* In a cluster the replica has the operator's word. */
+	bool alone = core->file == NULL || core->file->cluster.name == NULL;
+
+	drain_loaded(core, now, alone && (e->state->draining || e->state->lost),
+	    e->text, out);
+	cluster_loaded(core, now, e, out);
+}
+
+static void
+persisted(struct core *core, struct mono now, const char *failure,
+    struct core_outputs *out)
+{
+	if (core->persisting.busy)
+		drain_persisted(core, now, failure, out);
+	else if (core->cluster.writing.busy)
+		cluster_persisted(core, now, failure, out);
+}
+
 void
 core_step(struct core *core, struct mono now, const struct core_event *event,
     struct core_outputs *out)
 {
 	core_outputs_clear(out);
+	core->cluster.wall_ms = event->wall_ms;
 	switch (event->type) {
 	case CORE_CONFIG_LOADED:
 		config_loaded(core, now, event->conf, out);
@@ -194,10 +239,10 @@ core_step(struct core *core, struct mono now, const struct core_event *event,
 		command_gone(core, event->client);
 		break;
 	case CORE_STATE_LOADED:
-		drain_loaded(core, now, event->draining, event->text, out);
+		state_loaded(core, now, event, out);
 		break;
 	case CORE_PERSISTED:
-		drain_persisted(core, now, event->text, out);
+		persisted(core, now, event->text, out);
 		break;
 	case CORE_ROUTES:
 		announce_routes(core, now, event->routes, out);
@@ -205,9 +250,37 @@ core_step(struct core *core, struct mono now, const struct core_event *event,
 	case CORE_BIRD:
 		bird_heard(core, now, event->bird, out);
 		break;
+	case CORE_PEER_DIALLED:
+		peer_dialled(core, event->session, event->node, out);
+		break;
+	case CORE_PEER_UP:
+		peer_up(core, now, event->session, event->node, event->dialled,
+		    out);
+		break;
+	case CORE_PEER_MESSAGE:
+		peer_heard(core, now, event->session, event->message, out);
+		peer_message_free(event->message);
+		break;
+	case CORE_PEER_MALFORMED:
+		peer_malformed(core, now, event->session, event->text, out);
+		break;
+	case CORE_PEER_FULL:
+		peer_full(core, event->session);
+		break;
+	case CORE_PEER_DRAINED:
+		peer_drained(core, now, event->session, out);
+		break;
+	case CORE_PEER_DOWN:
+		peer_down(core, now, event->session, event->text, out);
+		break;
+	case CORE_PROBE_RESULT:
+		checks_result(core->cluster.checks, now, event->id,
+		    event->result, event->text);
+		break;
 	case CORE_TICK:
 		break;
 	}
+	cluster_tick(core, now, out);
 	link_tick(core, now, out);
 	command_tick(core, now, out);
 	announce_tick(core, now, out);
@@ -218,6 +291,7 @@ core_wakeup(const struct core *core)
 {
 	struct mono next = link_wakeup(core);
 
+	earlier(&next, cluster_wakeup(core));
 	earlier(&next, command_wakeup(core));
 	earlier(&next, announce_wakeup(core));
 	return next;

@@ -93,7 +93,8 @@ announce_switch(struct core *core, struct announce_next *next)
 	core->gate = next->gate;
 	a->wanted = next->wanted;
 	a->next_hops_known = false;
-	if (!a->adopted && a->kernel.n > 0)
+	if (!a->adopted && a->kernel.n > 0 &&
+	    core->cluster.join != JOIN_WAITING)
 		adopt(core);
 }
 
@@ -133,6 +134,9 @@ announce_routes(struct core *core, struct mono now,
 		core_say(out, CORE_INFO, "routes: written");
 	else if (was_good && a->kernel.error.text[0] != '\0')
 		core_say(out, CORE_ALARM, "routes: %s", a->kernel.error.text);
+	a->kernel_heard = true;
+	if (core->cluster.join == JOIN_WAITING)
+		return; /* which VIPs there are is not known */
 	if (!a->adopted)
 		adopt(core);
 	else if (before != 0 &&
@@ -214,7 +218,8 @@ announce_verdict(const struct core *core, struct mono now)
 {
 	const struct announce *a = &core->announce;
 
-	if (!a->kernel.device || link_silent(core, now))
+	if (!a->kernel.device || link_silent(core, now) ||
+	    core->cluster.join == JOIN_OUT)
 		return GATE_NO;
 	if (fit(core))
 		return reached(now, after_ms(a->unfit_at, SETTLE_MS))
@@ -338,8 +343,11 @@ announce_tick(struct core *core, struct mono now, struct core_outputs *out)
 	struct announce *a = &core->announce;
 	enum gate_verdict verdict;
 
-	if (!announce_enabled(core) || core->gate == NULL)
+	if (!announce_enabled(core) || core->gate == NULL ||
+	    core->cluster.join == JOIN_WAITING)
 		return;
+	if (!a->adopted && a->kernel_heard)
+		adopt(core);
 	verdict = announce_verdict(core, now);
 	if (verdict == GATE_NO)
 		a->unfit_at = now;
@@ -426,7 +434,7 @@ balancer_condition(
 		    &c->detail, "not connected: %s", core->lost_why.text);
 }
 
-void
+size_t
 announce_conditions(const struct core *core, struct mono now,
     struct announce_condition c[ANNOUNCE_CONDITIONS])
 {
@@ -448,7 +456,16 @@ announce_conditions(const struct core *core, struct mono now,
 	errmsg_set(&c[4].detail, "%s",
 	    c[4].ok              ? "active"
 		: d->by_operator ? "draining, as the operator said"
-				 : "draining, to be shut down");
+		: d->temporary   ? "draining, to be shut down"
+				 : "draining: what the others see up is down "
+				   "from here");
+	if (core->cluster.fresh == NULL)
+		return 5;
+	c[5].name = "cluster";
+	c[5].ok = core->cluster.join == JOIN_IN;
+	errmsg_set(&c[5].detail, "%s",
+	    c[5].ok ? "in step" : core->cluster.join_why.text);
+	return 6;
 }
 
 void
@@ -456,9 +473,10 @@ announce_obstacle(const struct core *core, struct mono now, struct errmsg *why)
 {
 	struct announce_condition c[ANNOUNCE_CONDITIONS];
 
-	announce_conditions(core, now, c);
+	size_t n = announce_conditions(core, now, c);
+
 	why->text[0] = '\0';
-	for (size_t i = 0; i < ANNOUNCE_CONDITIONS; i++)
+	for (size_t i = 0; i < n; i++)
 		if (!c[i].ok) {
 			errmsg_set(why, "%s: %s", c[i].name, c[i].detail.text);
 			return;

@@ -91,8 +91,8 @@ make_add(struct making *m, struct replica *next, struct delta *d)
 	uid = (struct uid){cl->writer, replica_next_seq(next, cl->writer)};
 	if ((d->adds = calloc(1, sizeof(*d->adds))) == NULL)
 		return no_memory(m);
-	d->adds[0] = object_new(m->kind, uid, m->hlc, m->key, strlen(m->key),
-	    m->regs, m->n_regs);
+	d->adds[0] = object_new(
+	    m->kind, uid, m->hlc, m->key, strlen(m->key), m->regs, m->n_regs);
 	if (d->adds[0] == NULL)
 		return no_memory(m);
 	d->n_adds = 1;
@@ -141,8 +141,8 @@ make_removes(struct making *m, struct replica *next, struct delta *d)
 }
 
 static int
-make_delta(struct making *m, enum control_op op, struct replica *next,
-    struct delta *d)
+make_delta(
+    struct making *m, enum control_op op, struct replica *next, struct delta *d)
 {
 	size_t there = count_about(next, m->kind, m->key);
 
@@ -156,8 +156,8 @@ make_delta(struct making *m, enum control_op op, struct replica *next,
 		return errmsg_set(&m->why, "nothing is to be set");
 	m->hlc = d->hlc = replica_tick(next, m->core->cluster.wall_ms);
 	for (size_t i = 0; i < m->n_regs; i++)
-		m->regs[i].stamp =
-		    (struct stamp){m->hlc, m->core->cluster.process};
+		m->regs[i].stamp = (struct stamp){
+		    m->hlc, m->core->cluster.process};
 	return op == CONTROL_ADD ? make_add(m, next, d)
 	    : op == CONTROL_SET  ? make_sets(m, next, d)
 				 : make_removes(m, next, d);
@@ -234,8 +234,8 @@ must_wait(const struct core *core, bool force, struct errmsg *why)
 			   "another command is being written to disk; try "
 			   "again") == -1;
 	if (cl->n_waiting == CLUSTER_WAITING_MAX)
-		return errmsg_set(why, "too many commands at once; try again") ==
-		    -1;
+		return errmsg_set(
+			   why, "too many commands at once; try again") == -1;
 	if (!force && (ahead > CLOCK_MAX_MS || ahead < -CLOCK_MAX_MS))
 		return errmsg_set(why,
 			   "this node's clock is %lld s %s the others'; set it "
@@ -262,8 +262,8 @@ name_object(struct making *m, struct arena *arena)
 		return no_memory(m);
 	text_copy(m->key, sizeof(m->key), key);
 	if (c->is_backend && c->op == CONTROL_ADD &&
-	    count_about(m->core->cluster.replica, OBJECT_SERVICE,
-		c->service) == 0)
+	    count_about(m->core->cluster.replica, OBJECT_SERVICE, c->service) ==
+		0)
 		return errmsg_set(&m->why,
 		    "no service is called '%s'; 'guideway service list' lists "
 		    "them",
@@ -295,7 +295,7 @@ name_node(struct making *m)
 	const char *name = q->node[0] != '\0' ? q->node
 					      : m->core->file->node_name;
 	enum spec_node wish = q->kind == CONTROL_UNDRAIN ? SPEC_NODE_ACTIVE
-	    : q->force					 ? SPEC_NODE_FORCED
+	    : q->force                                   ? SPEC_NODE_FORCED
 							 : SPEC_NODE_DRAINING;
 
 	m->kind = OBJECT_NODE;
@@ -385,8 +385,7 @@ lacks(const struct core *core, const struct peer *p, const char **why)
 		*why = "it is heard of, but not connected";
 	else if (memcmp(p->beat.config, cl->config, sizeof(cl->config)) != 0)
 		*why = "it does not have it yet";
-	else if (memcmp(p->beat.persisted, cl->config, sizeof(cl->config)) !=
-	    0)
+	else if (memcmp(p->beat.persisted, cl->config, sizeof(cl->config)) != 0)
 		*why = "it is not on its disk yet";
 	else if (memcmp(p->beat.root, cl->root, sizeof(cl->root)) != 0)
 		*why = "its tables are not the same yet";
@@ -409,14 +408,14 @@ count_copies(const struct core *core)
 static bool
 is_fresh(const struct core *core, struct mono now, const struct peer *p)
 {
-	return freshness_is_fresh(
-	    core->cluster.fresh, now, p->node->name);
+	return freshness_is_fresh(core->cluster.fresh, now, p->node->name);
 }
 
-/* Nodes that miss it. Of those that nobody hears, only if it is nowhere else. */
+/* Nodes that miss it. Of those that nobody hears, only if it is nowhere else.
+ */
 static size_t
-list_missing(const struct core *core, struct mono now,
-    struct control_missing *missing)
+list_missing(
+    const struct core *core, struct mono now, struct control_missing *missing)
 {
 	const struct cluster *cl = &core->cluster;
 	bool alone = cl->n_peers > 0 && count_copies(core) < 2;
@@ -439,8 +438,8 @@ list_missing(const struct core *core, struct mono now,
 }
 
 static void
-reply_outcome(struct core *core, struct mono now, uint64_t client,
-    bool waited, struct core_outputs *out)
+reply_outcome(struct core *core, struct mono now, uint64_t client, bool waited,
+    struct core_outputs *out)
 {
 	struct control_missing *missing = NULL;
 	struct core_output *o;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replica: where its changes come together, what follows from it, when it is
- * written to disk, and when this node is in step with the others. */
+/* The replica: where its changes come together, what follows from it, when it
+ * is written to disk, and when this node is in step with the others. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -137,8 +137,8 @@ adopt(struct core *core, struct mono now, struct replica *next,
 	    core_apply(core, core->file, view, now, out, &why) == -1) {
 		spec_view_free(view);
 		replica_free(next);
-		core_say(out, CORE_ALARM, "cluster: a change cannot be taken: %s",
-		    why.text);
+		core_say(out, CORE_ALARM,
+		    "cluster: a change cannot be taken: %s", why.text);
 		return -1;
 	}
 	replica_free(cl->replica);
@@ -354,21 +354,21 @@ waits_for(
 
 		if (p->state != PEER_TALKING || !p->beat_heard) {
 			if (!late)
-				return errmsg_set(
-					   why, "node %s is awaited", name) ==
-				    -1;
+				return errmsg_set(why, "node %s is awaited",
+					   name) == -1;
 			continue;
 		}
 		if (memcmp(p->beat.config, cl->config, sizeof(cl->config)) != 0)
 			return errmsg_set(why,
-				   "node %s has another configuration, which is "
+				   "node %s has another configuration, which "
+				   "is "
 				   "being fetched",
 				   name) == -1;
 		if (freshness_is_fresh(cl->fresh, now, name) &&
 		    observe_find(core, name) == NULL)
 			return errmsg_set(why,
-				   "what node %s observes is awaited", name) ==
-			    -1;
+				   "what node %s observes is awaited",
+				   name) == -1;
 	}
 	if (!cl->imported && !late)
 		return errmsg_set(why, "there is nothing configured yet") == -1;

@@ -66,7 +66,7 @@ struct peer {
 	struct mono config_differs; /* since; INT64_MAX: it does not */
 	struct mono pulled_at;      /* when a snapshot was last asked for */
 	struct staged staged;
-	uint64_t last_sync; /* numbers the snapshots sent to it */
+	uint64_t last_sync;       /* numbers the snapshots sent to it */
 	struct mono root_differs; /* likewise, of the tables */
 	struct mono granted_at;   /* this attempt; INT64_MAX: not */
 	bool grant_refused;
@@ -117,7 +117,7 @@ enum grant_phase {
 struct cluster {
 	uint64_t wall_ms; /* of the event */
 	bool state_loaded;
-	bool lost; /* there was a state, but it could not be had */
+	bool lost;              /* there was a state, but it could not be had */
 	struct core_state file; /* what is on the disk, but for the replica */
 	struct replica *replica;
 	uint8_t config[REPLICA_DIGEST_LEN], persisted[REPLICA_DIGEST_LEN],
@@ -147,9 +147,9 @@ struct cluster {
 	size_t n_records;
 	struct votes *votes; /* over core->conf */
 	bool recount;
-	uint64_t fresh_set;       /* whose records were counted, by position */
-	struct mono unfit_since;  /* INT64_MAX: not */
-	struct mono next_fresh;   /* when somebody goes stale */
+	uint64_t fresh_set;      /* whose records were counted, by position */
+	struct mono unfit_since; /* INT64_MAX: not */
+	struct mono next_fresh;  /* when somebody goes stale */
 
 	struct writing writing;
 	bool dirty; /* something is not on the disk */

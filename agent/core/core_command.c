@@ -56,8 +56,10 @@ reply_known(struct core *core, struct mono now, uint64_t client,
 	reply = reply_new(out, client, q->kind);
 	if (q->kind == CONTROL_STATUS)
 		rc = report_status(core, now, out->arena, reply);
+	else if (q->kind == CONTROL_CLUSTER)
+		rc = report_cluster(core, now, out->arena, reply);
 	else
-		rc = report_service(core, q->service, out->arena, reply);
+		rc = report_service(core, now, q->service, out->arena, reply);
 	if (rc == -1) {
 		out->n--;
 		command_error(out, client, "out of memory");
@@ -112,6 +114,22 @@ drop(struct core *core, size_t i)
 	    (core->n_pending - i) * sizeof(*core->pending));
 }
 
+/* Drained, and without a vote; until the agent is started again. */
+static void
+leave(struct core *core, uint64_t client, const struct control_request *q,
+    struct core_outputs *out)
+{
+	if (core->cluster.fresh == NULL) {
+		command_error(out, client, "this node is in no cluster");
+		return;
+	}
+	core->drain.temporary = true;
+	freshness_leave(core->cluster.fresh);
+	core->cluster.recount = core->cluster.beat_now = true;
+	core_say(out, CORE_INFO, "cluster: this node leaves");
+	drain_accepted(core, client, q, out);
+}
+
 void
 command_new(struct core *core, struct mono now, uint64_t client,
     const struct control_request *q, struct core_outputs *out)
@@ -121,9 +139,25 @@ command_new(struct core *core, struct mono now, uint64_t client,
 	    .deadline = after_ms(now, WAIT_MS)};
 	bool room = core->n_pending < CORE_PENDING_MAX;
 
-	if (q->kind == CONTROL_DRAIN || q->kind == CONTROL_UNDRAIN) {
+	switch (q->kind) {
+	case CONTROL_DRAIN:
+	case CONTROL_UNDRAIN:
 		drain_command(core, now, client, q, out);
 		return;
+	case CONTROL_CHANGE:
+		change_command(core, client, q, out);
+		return;
+	case CONTROL_CLUSTER:
+		reply_known(core, now, client, q, out);
+		return;
+	case CONTROL_LEAVE:
+		leave(core, client, q, out);
+		return;
+	case CONTROL_ERROR:
+	case CONTROL_STATUS:
+	case CONTROL_SERVICE:
+	case CONTROL_TRACE:
+		break; /* with the balancer's help */
 	}
 	if (q->kind == CONTROL_SERVICE && !knows_service(core, q->service))
 		room = false; /* settle says so */
@@ -145,6 +179,7 @@ command_gone(struct core *core, uint64_t client)
 {
 	if (core->persisting.client == client)
 		core->persisting.client = 0; /* carried out all the same */
+	change_gone(core, client);
 	for (size_t i = 0; i < core->n_pending; i++)
 		if (core->pending[i].client == client) {
 			drop(core, i);

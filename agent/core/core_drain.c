@@ -24,8 +24,8 @@ drain_loaded(struct core *core, struct mono now, bool draining,
 	drain_begin(&core->drain, now, 0);
 }
 
-static void
-reply_accepted(struct core *core, uint64_t client,
+void
+drain_accepted(struct core *core, uint64_t client,
     const struct control_request *q, struct core_outputs *out)
 {
 	struct core_output *o = core_put(out, CORE_REPLY);
@@ -48,6 +48,12 @@ carry_out(struct core *core, struct mono now, const struct control_request *q,
 	/* The operator's word to come back overrides a shutdown's, too. */
 	if (q->temporary || !draining)
 		d->temporary = draining;
+	if (core->cluster.fresh != NULL) { /* core_grant.c sees to the rest */
+		core->cluster.graceful_s = graceful_s;
+		core_say(out, CORE_INFO, "node: %s, temporarily",
+		    draining ? "drain" : "undrain");
+		return;
+	}
 	if (!q->temporary)
 		d->by_operator = draining;
 	drain_begin(d, now, graceful_s);
@@ -55,31 +61,71 @@ carry_out(struct core *core, struct mono now, const struct control_request *q,
 	    q->temporary ? ", temporarily" : "");
 }
 
+/* In a cluster every node can be asked, and the wish is replicated. */
+static void
+cluster_command(struct core *core, struct mono now, uint64_t client,
+    const struct control_request *q, struct core_outputs *out)
+{
+	bool self = q->node[0] == '\0' ||
+	    strcmp(q->node, report_node_name(core)) == 0;
+
+	if (!self && peer_find(core, q->node) == NULL) {
+		command_error(out, client,
+		    "no node is called '%s'; 'guideway cluster status' lists "
+		    "them",
+		    q->node);
+		return;
+	}
+	if (self && q->temporary) {
+		carry_out(core, now, q, out);
+		drain_accepted(core, client, q, out);
+		return;
+	}
+	if (q->temporary) {
+		command_error(out, client,
+		    "a temporary drain is for the node itself; say it there");
+		return;
+	}
+	if (self)
+		core->cluster.graceful_s = q->graceful_s ==
+			CONTROL_GRACEFUL_DEFAULT
+		    ? core->conf->announce.graceful_shutdown_s
+		    : q->graceful_s;
+	/* The word to come back overrides a shutdown's, too. */
+	if (self && q->kind == CONTROL_UNDRAIN)
+		core->drain.temporary = false;
+	change_command(core, client, q, out);
+}
+
 void
 drain_command(struct core *core, struct mono now, uint64_t client,
     const struct control_request *q, struct core_outputs *out)
 {
-	struct core_output *o;
+	struct core_state *state = &core->cluster.writing.state;
 
-	if (q->node[0] != '\0' && strcmp(q->node, report_node_name(core)) != 0)
+	if (core->cluster.fresh != NULL) {
+		cluster_command(core, now, client, q, out);
+	} else if (q->node[0] != '\0' &&
+	    strcmp(q->node, report_node_name(core)) != 0) {
 		command_error(out, client,
 		    "this is node '%s', which cannot act for '%s'; say it "
 		    "there",
 		    report_node_name(core), q->node);
-	else if (!announce_enabled(core))
+	} else if (!announce_enabled(core)) {
 		command_error(out, client,
 		    "this node announces nothing (announce.enabled is false in "
 		    "the configuration), so the routes are yours to withdraw");
-	else if (core->persisting.busy)
+	} else if (core->persisting.busy) {
 		command_error(out, client,
 		    "another command is being written to disk; try again");
-	else if (q->temporary) {
+	} else if (q->temporary) {
 		carry_out(core, now, q, out);
-		reply_accepted(core, client, q, out);
+		drain_accepted(core, client, q, out);
 	} else {
 		core->persisting = (struct persisting){true, client, *q};
-		o = core_put(out, CORE_PERSIST);
-		o->draining = q->kind == CONTROL_DRAIN;
+		cluster_fill_state(core, state);
+		state->draining = q->kind == CONTROL_DRAIN;
+		core_put(out, CORE_PERSIST)->state_file = state;
 	}
 }
 
@@ -95,7 +141,7 @@ drain_persisted(struct core *core, struct mono now, const char *failure,
 	if (failure == NULL) {
 		carry_out(core, now, &p.request, out);
 		if (p.client != 0)
-			reply_accepted(core, p.client, &p.request, out);
+			drain_accepted(core, p.client, &p.request, out);
 		return;
 	}
 	core_say(out, CORE_ALARM, "state: %s", failure);

@@ -3,8 +3,8 @@
  * another one that announces, and does not want to leave itself, grants it. So
  * nodes that are drained at the same moment never withdraw the last route.
  *
- * A grant is good for one attempt. Proof: of the nodes that are withdrawn, let L
- * be the one whose attempt began last. Who granted it announced then, and has
+ * A grant is good for one attempt. Proof: of the nodes that are withdrawn, let
+ * L be the one whose attempt began last. Who granted it announced then, and has
  * begun no attempt since (it would have begun later): so it announces still.
  *
  * tests/model/drain.pml is a model of it. */
@@ -87,7 +87,8 @@ may_go(const struct core *core, struct mono now)
 
 	return is_granted(core) || cl->wish == SPEC_NODE_FORCED ||
 	    !announce_any(core) ||
-	    (core->drain.temporary && lasts(cl->asking_since, now, SHUTDOWN_MS));
+	    (core->drain.temporary &&
+		lasts(cl->asking_since, now, SHUTDOWN_MS));
 }
 
 void
@@ -184,8 +185,8 @@ answer(struct core *core, struct peer *p, const struct peer_drain_ask *q,
 	if (m == NULL)
 		return;
 	m->drain_grant.attempt = q->attempt;
-	m->drain_grant.granted =
-	    announce_any(core) && !drain_wanted(&core->drain);
+	m->drain_grant.granted = announce_any(core) &&
+	    !drain_wanted(&core->drain);
 	m->drain_grant.reason = drain_wanted(&core->drain)
 	    ? GRANT_REFUSED_DRAINING
 	    : GRANT_REFUSED_NOT_ANNOUNCING;
@@ -203,8 +204,7 @@ grant_heard(struct core *core, struct mono now, struct peer *p,
 			answer(core, p, &m->drain_ask, out);
 		return;
 	}
-	if (cl->grant != GRANT_ASKING ||
-	    m->drain_grant.attempt != cl->attempt)
+	if (cl->grant != GRANT_ASKING || m->drain_grant.attempt != cl->attempt)
 		return; /* of an attempt that is over */
 	p->grant_refused = !m->drain_grant.granted;
 	if (m->drain_grant.granted)

@@ -3,11 +3,14 @@
  * through for changes; core_link.c is the dialogue with the balancer;
  * core_command.c answers operators; core_announce.c judges what is announced,
  * core_bird.c what has become of it, and core_drain.c takes the commands for
- * that. */
+ * that. core_cluster.h lists those for the cluster. */
 #ifndef AGENT_CORE_CORE_IMPL_H
 #define AGENT_CORE_CORE_IMPL_H
 
+#include <string.h>
+
 #include "agent/core/core.h"
+#include "agent/core/core_cluster.h"
 #include "agent/core/drain.h"
 #include "agent/core/gate.h"
 #include "agent/core/plan.h"
@@ -78,6 +81,7 @@ struct announce {
 	struct mono fit_at;     /* when the node was last seen fit */
 	struct mono unfit_at;   /* when it was last judged not to be */
 	struct mono judge_at;   /* when it is to be judged anew */
+	bool kernel_heard;      /* once */
 	bool adopted;           /* what was found at the start is taken over */
 	bool pong_heard;        /* on this connection */
 	bool device;            /* the balancer holds the route device ... */
@@ -104,9 +108,11 @@ struct core {
 	struct mono started;
 	uint64_t random;
 	uint64_t generation;
-	struct conf *conf;
-	struct view_health health; /* what the checks say */
+	struct conf *file;       /* the configuration file */
+	struct spec_view *view;  /* what the cluster makes of it; NULL: none */
+	const struct conf *conf; /* in force: of either */
 	struct plan *plan;
+	struct cluster cluster;
 	struct errmsg config_error; /* "": the last load was good */
 
 	enum link link;
@@ -144,6 +150,23 @@ after_ms(struct mono t, uint32_t ms)
 	return (struct mono){t.us + (int64_t)ms * 1000};
 }
 
+/* Has it been so for so long? since INT64_MAX: it is not so. */
+static inline bool
+lasts(struct mono since, struct mono now, uint32_t ms)
+{
+	return since.us != INT64_MAX && now.us >= since.us + (int64_t)ms * 1000;
+}
+
+/* What is longer is cut. */
+static inline void
+text_copy(char *out, size_t size, const char *text)
+{
+	size_t len = strnlen(text, size - 1);
+
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
 static inline void
 earlier(struct mono *a, struct mono b)
 {
@@ -163,6 +186,13 @@ void core_say(struct core_outputs *, enum core_level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* The next of a deterministic sequence (splitmix64). */
 uint64_t core_random(struct core *);
+
+/* The one way through: everything that follows from configuration and health is
+ * computed aside, then switched in whole; from the generation that is in force
+ * until then to the balancer. Takes file and view, either of which may be the
+ * one in force again. 0, or -1 with `why`: nothing has changed or is taken. */
+int core_apply(struct core *, struct conf *file, struct spec_view *,
+    struct mono now, struct core_outputs *, struct errmsg *why);
 
 void link_init(struct core *, struct mono now);
 void link_up(struct core *, struct mono now, struct core_outputs *);
@@ -232,14 +262,21 @@ enum vip_route announce_in_kernel(const struct core *, const struct addr *);
 /* Is the node fit to announce? KEEP: cannot tell yet. */
 enum gate_verdict announce_verdict(const struct core *, struct mono now);
 
-#define ANNOUNCE_CONDITIONS 5
+#define ANNOUNCE_CONDITIONS 6
 struct announce_condition {
 	const char *name;
 	bool ok;
 	struct errmsg detail;
 };
-void announce_conditions(const struct core *, struct mono now,
+/* How many there are: one more in a cluster. */
+size_t announce_conditions(const struct core *, struct mono now,
     struct announce_condition conditions[ANNOUNCE_CONDITIONS]);
+/* Is anything, as far as this node goes? */
+static inline bool
+announce_any(const struct core *core)
+{
+	return announce_enabled(core) && core->announce.n_wanted > 0;
+}
 /* The first that fails; "" for none. */
 void announce_obstacle(const struct core *, struct mono now, struct errmsg *);
 
@@ -258,12 +295,131 @@ bool bird_agrees(
 
 void drain_loaded(struct core *, struct mono now, bool draining,
     const char *trouble, struct core_outputs *);
+void drain_accepted(struct core *, uint64_t client,
+    const struct control_request *, struct core_outputs *);
 void drain_command(struct core *, struct mono now, uint64_t client,
     const struct control_request *, struct core_outputs *);
 void drain_persisted(
     struct core *, struct mono now, const char *failure, struct core_outputs *);
 /* Is nothing of ours announced any more, as far as can be seen? */
 bool drain_gone(const struct core *);
+
+/* core_cluster.c */
+int cluster_init(struct core *, struct mono now); /* -1: out of memory */
+void cluster_clear(struct core *);
+void cluster_configured(struct core *); /* core->file is new */
+void cluster_loaded(struct core *, struct mono now, const struct core_event *,
+    struct core_outputs *);
+void cluster_applied(struct core *, struct mono now); /* the plan is new */
+/* A whole replica of another node; a change of one. */
+void cluster_merge(struct core *, struct mono now, const struct replica *,
+    struct core_outputs *);
+enum delta_result cluster_apply_delta(struct core *, struct mono now,
+    const struct delta *, struct core_outputs *);
+/* Something is to be written to disk. */
+void cluster_dirty(struct core *, struct mono now);
+void cluster_fill_state(const struct core *, struct core_state *);
+void cluster_persisted(
+    struct core *, struct mono now, const char *failure, struct core_outputs *);
+/* May the balancer have the plan? Not before what it is made of is known. */
+bool cluster_may_install(const struct core *);
+void cluster_tick(struct core *, struct mono now, struct core_outputs *);
+struct mono cluster_wakeup(const struct core *);
+
+/* core_peer.c */
+void peers_init(struct core *, struct mono now);
+void peers_reread(struct core *);
+void peers_clear(struct core *);
+struct peer *peer_find(struct core *, const char *name);
+static inline const struct peer *
+peer_find_const(const struct core *core, const char *name)
+{
+	for (size_t i = 0; i < core->cluster.n_peers; i++)
+		if (strcmp(core->cluster.peers[i].node->name, name) == 0)
+			return &core->cluster.peers[i];
+	return NULL;
+}
+/* In the outputs' arena, zeroed. NULL: out of memory. */
+struct peer_message *peer_message_put(
+    struct core_outputs *, enum peer_message_kind);
+/* NULL is not sent, and nothing is to one who cannot take it: what is missed
+ * shows in heartbeats. */
+void peer_send(
+    struct peer *, const struct peer_message *, struct core_outputs *);
+void peer_send_all(
+    struct core *, const struct peer_message *, struct core_outputs *);
+void peer_beat(
+    struct core *, struct mono now, struct peer *, struct core_outputs *);
+/* Ends the session, which is its fault. */
+void peer_fail(struct core *, struct mono now, struct peer *,
+    enum peer_error_code, const char *why, struct core_outputs *);
+void peer_dialled(
+    struct core *, uint64_t session, const char *node, struct core_outputs *);
+void peer_up(struct core *, struct mono now, uint64_t session, const char *node,
+    bool dialled, struct core_outputs *);
+void peer_down(struct core *, struct mono now, uint64_t session,
+    const char *why, struct core_outputs *);
+void peer_heard(struct core *, struct mono now, uint64_t session,
+    struct peer_message *, struct core_outputs *);
+void peer_malformed(struct core *, struct mono now, uint64_t session,
+    const char *why, struct core_outputs *);
+void peer_full(struct core *, uint64_t session);
+void peer_drained(
+    struct core *, struct mono now, uint64_t session, struct core_outputs *);
+void peers_tick(struct core *, struct mono now, struct core_outputs *);
+struct mono peers_wakeup(const struct core *);
+
+/* core_sync.c */
+/* A heartbeat has come, the first of its session or another. */
+void sync_compare(struct core *, struct mono now, struct peer *,
+    const struct peer_heartbeat *, bool first, struct core_outputs *);
+void sync_heard(struct core *, struct mono now, struct peer *,
+    struct peer_message *, struct core_outputs *);
+void sync_send_own(struct core *, struct peer *, struct core_outputs *);
+/* The delta is borrowed until the next step. */
+void sync_send_delta(
+    struct core *, const struct delta *, struct core_outputs *);
+void sync_tick(struct core *, struct mono now, struct core_outputs *);
+struct mono sync_wakeup(const struct core *);
+
+/* core_observe.c */
+int observe_init(struct core *, struct mono now);
+void observe_clear(struct core *);
+/* What is to be checked follows from a configuration. -1: out of memory. */
+int observe_set(struct core *, struct mono now, const struct conf *);
+/* The verdicts of all records that count. NULL: out of memory. */
+struct votes *observe_count(
+    struct core *, struct mono now, const struct conf *);
+const struct record *observe_find(const struct core *, const char *node);
+/* Is its record not here, or an older one? */
+bool observe_lacks(const struct core *, const struct beat *);
+const struct peer_message *observe_message(
+    struct core *, const struct record *, struct core_outputs *);
+void observe_heard(struct core *, struct mono now, struct peer *from,
+    const struct peer_message *);
+/* Is this node cut off from backends that the others see? */
+bool observe_unfit(const struct core *, struct mono now);
+void observe_tick(struct core *, struct mono now, struct core_outputs *);
+struct mono observe_wakeup(const struct core *);
+
+/* core_change.c */
+void change_clear(struct writing *);
+/* Of services and backends, or of what is wished of a node. */
+void change_command(struct core *, uint64_t client,
+    const struct control_request *, struct core_outputs *);
+void change_persisted(
+    struct core *, struct mono now, const char *failure, struct core_outputs *);
+void change_gone(struct core *, uint64_t client);
+void change_tick(struct core *, struct mono now, struct core_outputs *);
+struct mono change_wakeup(const struct core *);
+
+/* core_grant.c */
+void grant_heard(struct core *, struct mono now, struct peer *,
+    const struct peer_message *, struct core_outputs *);
+void grant_restore(struct core *, struct mono now);
+void grant_obstacle(const struct core *, struct errmsg *); /* "": none */
+void grant_tick(struct core *, struct mono now, struct core_outputs *);
+struct mono grant_wakeup(const struct core *);
 
 /* report.c: fills a reply from what the core knows. -1: out of memory. */
 void report_prepare(struct balancer_status *);     /* sorts it, to find in it */
@@ -275,7 +431,10 @@ const struct report_backend *report_find_backend(
     const struct core *, const struct addr *);
 int report_status(const struct core *, struct mono now, struct arena *,
     struct control_reply *);
-int report_service(const struct core *, const char *name, struct arena *,
+int report_service(const struct core *, struct mono now, const char *name,
+    struct arena *, struct control_reply *);
+/* report_cluster.c. */
+int report_cluster(const struct core *, struct mono now, struct arena *,
     struct control_reply *);
 /* report_announce.c. */
 int report_announce(const struct core *, struct mono now, struct arena *,

@@ -137,7 +137,8 @@ link_install(struct core *core, struct mono now, struct core_outputs *out)
 	struct core_output *o;
 	struct asked *a;
 
-	if (core->plan == NULL || core->link != LINK_UP)
+	if (core->plan == NULL || core->link != LINK_UP ||
+	    !cluster_may_install(core))
 		return;
 	if (core->sync == SYNC_GOOD) /* what was wrong stays so until told */
 		core->sync = SYNC_UNKNOWN;

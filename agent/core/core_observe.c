@@ -136,8 +136,8 @@ digest_all(struct core *core, const struct record **counted, size_t n)
 			put_number(md, strlen(counted[i]->node));
 			EVP_DigestUpdate(
 			    md, counted[i]->node, strlen(counted[i]->node));
-			EVP_DigestUpdate(md, counted[i]->digest,
-			    sizeof(counted[i]->digest));
+			EVP_DigestUpdate(
+			    md, counted[i]->digest, sizeof(counted[i]->digest));
 		}
 		EVP_DigestFinal_ex(md, sum, NULL);
 	}
@@ -156,8 +156,7 @@ copy_name(struct record *r, size_t i, const char *service)
 		r->entries[i].service = r->entries[i - 1].service;
 		return 0;
 	}
-	r->entries[i].service = arena_copy(
-	    r->arena, service, strlen(service));
+	r->entries[i].service = arena_copy(r->arena, service, strlen(service));
 	return r->entries[i].service != NULL ? 0 : -1;
 }
 
@@ -237,9 +236,8 @@ observe_message(
 	if (entries == NULL || known == NULL)
 		return NULL;
 	for (size_t i = 0; i < r->n_entries; i++)
-		entries[i] = (struct peer_observed_entry){
-		    r->entries[i].service, r->entries[i].backend,
-		    r->entries[i].health};
+		entries[i] = (struct peer_observed_entry){r->entries[i].service,
+		    r->entries[i].backend, r->entries[i].health};
 	m->observed.beat = *known;
 	/* Of a relayed one the sequence of this very record. */
 	m->observed.beat.incarnation = r == &core->cluster.records[0]
@@ -453,7 +451,8 @@ observe_tick(struct core *core, struct mono now, struct core_outputs *out)
 	if (checks_version(cl->checks) != cl->checks_version &&
 	    cl->observe_at.us == INT64_MAX)
 		cl->observe_at = after_ms(now, COALESCE_MS);
-	ready = ready || (cl->join != JOIN_WAITING && first_round_done(core, now));
+	ready = ready ||
+	    (cl->join != JOIN_WAITING && first_round_done(core, now));
 	/* The first record goes out whole, and at once. */
 	if (reached(now, cl->observe_at) ||
 	    (ready && !cl->health_ready &&

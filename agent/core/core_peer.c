@@ -17,8 +17,8 @@
 #define DIAL_PAUSE_MAX_MS 10000
 #define BEAT_EVERY_MS     1000
 /* Digests that change in quick succession make one heartbeat. */
-#define BEAT_PAUSE_MS     5
-#define SILENCE_MS        5000
+#define BEAT_PAUSE_MS 5
+#define SILENCE_MS    5000
 /* A session is not given up for another with the same name while it was heard
  * so lately. */
 #define ALIVE_MS 2000
@@ -88,8 +88,7 @@ say_hello(struct core *core, uint64_t session, struct core_outputs *out)
 }
 
 static void
-close_session(
-    uint64_t session, const char *why, struct core_outputs *out)
+close_session(uint64_t session, const char *why, struct core_outputs *out)
 {
 	struct core_output *o = core_put(out, CORE_PEER_CLOSE);
 
@@ -258,8 +257,8 @@ peer_up(struct core *core, struct mono now, uint64_t session, const char *node,
 }
 
 void
-peer_down(struct core *core, struct mono now, uint64_t session,
-    const char *why, struct core_outputs *out)
+peer_down(struct core *core, struct mono now, uint64_t session, const char *why,
+    struct core_outputs *out)
 {
 	struct guest *g = find_guest(core, session);
 	struct peer *p = find_session(core, session);
@@ -320,8 +319,8 @@ recognize(struct core *core, struct mono now, uint64_t session,
 	struct peer *p = peer_find(core, h->node);
 
 	if (unacceptable(core, h, vouched, &code, &why)) {
-		core_say(out, CORE_ALARM, "node %s: refused: %s", h->node,
-		    why.text);
+		core_say(
+		    out, CORE_ALARM, "node %s: refused: %s", h->node, why.text);
 		refuse(session, code, why.text, out);
 		return NULL;
 	}
@@ -432,8 +431,7 @@ heartbeat(struct core *core, struct mono now, struct core_outputs *out)
 
 	if (m == NULL)
 		return NULL;
-	freshness_beat(
-	    core->cluster.fresh, core->cluster.records[0].obs_seq);
+	freshness_beat(core->cluster.fresh, core->cluster.records[0].obs_seq);
 	fill_beat(core, now, &m->heartbeat, out);
 	return m->heartbeat.beats != NULL ? m : NULL;
 }
@@ -501,8 +499,8 @@ beat_heard(struct core *core, struct mono now, struct peer *p,
 }
 
 static void
-talk(struct core *core, struct mono now, struct peer *p,
-    struct peer_message *m, struct core_outputs *out)
+talk(struct core *core, struct mono now, struct peer *p, struct peer_message *m,
+    struct core_outputs *out)
 {
 	switch (m->kind) {
 	case PEER_HELLO:
@@ -535,8 +533,8 @@ talk(struct core *core, struct mono now, struct peer *p,
 	case PEER_ERROR:
 		core_say(out, CORE_ALARM, "node %s: it refuses this node: %s",
 		    p->node->name, m->error.text);
-		peer_fail(core, now, p, PEER_ERROR_UNEXPECTED, m->error.text,
-		    out);
+		peer_fail(
+		    core, now, p, PEER_ERROR_UNEXPECTED, m->error.text, out);
 		break;
 	}
 }

@@ -81,7 +81,8 @@ sync_compare(struct core *core, struct mono now, struct peer *p,
 void
 sync_send_own(struct core *core, struct peer *p, struct core_outputs *out)
 {
-	peer_send(p, observe_message(core, &core->cluster.records[0], out), out);
+	peer_send(
+	    p, observe_message(core, &core->cluster.records[0], out), out);
 }
 
 void
@@ -227,9 +228,8 @@ stage(struct peer *p, const struct peer_full_begin *b)
 		memcpy(r->vv, b->vv, b->n_vv * sizeof(*r->vv));
 	r->n_vv = b->n_vv;
 	r->hlc = b->hlc;
-	p->staged = (struct staged){.replica = r,
-	    .sync = b->sync,
-	    .n_objects = b->n_objects};
+	p->staged = (struct staged){
+	    .replica = r, .sync = b->sync, .n_objects = b->n_objects};
 }
 
 static void
@@ -259,8 +259,7 @@ staged_whole(
 	uint8_t digest[REPLICA_DIGEST_LEN];
 
 	if (s->replica == NULL || e->sync != s->sync ||
-	    e->n_chunks != s->next_chunk ||
-	    s->replica->n_live != s->n_objects)
+	    e->n_chunks != s->next_chunk || s->replica->n_live != s->n_objects)
 		return 1;
 	if (replica_check(s->replica, why) == -1)
 		return -1;

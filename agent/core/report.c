@@ -64,6 +64,8 @@ service_summary(const struct core *core, size_t i, struct control_service *to)
 	memcpy(to->digest, ps->digest, sizeof(to->digest));
 	to->has_installed = ps->has_served;
 	memcpy(to->installed, ps->served, sizeof(to->installed));
+	to->check = "";
+	to->panic = core->cluster.votes->services[i].panic;
 	to->configured = (uint32_t)s->n_members;
 	for (size_t m = 0; m < s->n_members; m++)
 		to->taking += s->members[m].phi > 0;
@@ -86,6 +88,10 @@ report_sync(const struct core *core)
 	case SYNC_GOOD:
 		return "";
 	case SYNC_UNKNOWN:
+		if (core->cluster.join != JOIN_IN)
+			return core->cluster.join_why.text;
+		if (!core->cluster.health_ready)
+			return "the first round of checks is awaited";
 		return "it has not yet answered to the last change";
 	case SYNC_REFUSED:
 	case SYNC_WRONG:
@@ -97,7 +103,7 @@ report_sync(const struct core *core)
 const char *
 report_node_name(const struct core *core)
 {
-	return core->conf != NULL ? core->conf->node_name : "";
+	return core->file != NULL ? core->file->node_name : "";
 }
 
 int
@@ -156,6 +162,48 @@ fill_intents(const struct core *core, struct control_service *to)
 }
 
 static void
+fill_health(
+    const struct core *core, const char *service, struct control_member *to)
+{
+	const struct votes *votes = core->cluster.votes;
+	const struct view_health health = votes_health(votes);
+	const struct view_verdict key = {service, to->addr, HEALTH_UNKNOWN};
+	const struct view_verdict *found;
+
+	to->health = health_name(view_health_of(&health, service, &to->addr));
+	to->own = to->own_why = "";
+	if (votes->n == 0 ||
+	    (found = bsearch(&key, votes->verdicts, votes->n, sizeof(key),
+		 view_verdict_cmp)) == NULL)
+		return;
+	to->votes_up = votes->tallies[found - votes->verdicts].up;
+	to->votes_down = votes->tallies[found - votes->verdicts].down;
+}
+
+/* What this node itself observes. */
+static void
+fill_own(const struct core *core, struct mono now, struct control_service *to)
+{
+	const struct checks *checks = core->cluster.checks;
+	struct checks_state s;
+	struct control_member key, *found;
+
+	for (size_t i = 0; i < checks_count(checks); i++) {
+		checks_get(checks, i, &s);
+		if (strcmp(s.service, to->name) != 0)
+			continue;
+		key.addr = s.backend;
+		found = bsearch(&key, to->members, to->n_members,
+		    sizeof(*to->members), cmp_members);
+		if (found == NULL)
+			continue;
+		found->own = s.flapping ? "flapping" : health_name(s.health);
+		found->own_why = s.why;
+		found->own_since_s = (uint64_t)(now.us - s.since.us) / 1000000;
+	}
+}
+
+static void
 member(const struct core *core, size_t service, size_t i,
     struct control_member *to)
 {
@@ -168,8 +216,7 @@ member(const struct core *core, size_t service, size_t i,
 	to->phi = s->members[i].phi;
 	to->slots = core->plan->services[service].slots[i];
 	to->intent = "";
-	to->health = health_name(
-	    view_health_of(&core->health, s->name, &to->addr));
+	fill_health(core, s->name, to);
 	to->interface = "";
 	if ((b = report_find_backend(core, &to->addr)) == NULL)
 		return;
@@ -181,9 +228,27 @@ member(const struct core *core, size_t service, size_t i,
 	memcpy(to->mac, b->mac, sizeof(to->mac));
 }
 
+static int
+fill_check(
+    const struct core *core, struct arena *arena, struct control_service *to)
+{
+	char text[HEALTH_CHECK_FORMAT_MAX];
+
+	for (size_t i = 0; i < core->conf->n_services; i++) {
+		const struct conf_service *s = &core->conf->services[i];
+
+		if (strcmp(s->name, to->name) != 0)
+			continue;
+		health_check_format(&s->check, text);
+		to->check = arena_copy(arena, text, strlen(text));
+		return to->check != NULL ? 0 : -1;
+	}
+	return 0;
+}
+
 int
-report_service(const struct core *core, const char *name, struct arena *arena,
-    struct control_reply *reply)
+report_service(const struct core *core, struct mono now, const char *name,
+    struct arena *arena, struct control_reply *reply)
 {
 	const struct forwarding *f = core->plan->state;
 	struct control_service *to = arena_alloc(
@@ -204,5 +269,6 @@ report_service(const struct core *core, const char *name, struct arena *arena,
 	for (size_t m = 0; m < to->n_members; m++)
 		member(core, i, m, &to->members[m]);
 	fill_intents(core, to);
-	return 0;
+	fill_own(core, now, to);
+	return fill_check(core, arena, to);
 }

@@ -18,7 +18,7 @@ fill_conditions(const struct core *core, struct mono now, struct arena *arena,
 {
 	struct announce_condition c[ANNOUNCE_CONDITIONS];
 
-	announce_conditions(core, now, c);
+	n = announce_conditions(core, now, c);
 	to->conditions = arena_alloc(
 	    arena, ANNOUNCE_CONDITIONS, sizeof(*to->conditions));
 	if (to->conditions == NULL)

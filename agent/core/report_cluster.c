@@ -73,8 +73,7 @@ other_node(const struct core *core, struct mono now, const struct peer *p,
 	memcpy(to->root, p->beat.root, sizeof(to->root));
 	to->fault = fault(core, p);
 	if (p->root_differs.us != INT64_MAX)
-		to->differs_ms =
-		    (uint64_t)(now.us - p->root_differs.us) / 1000;
+		to->differs_ms = (uint64_t)(now.us - p->root_differs.us) / 1000;
 }
 
 static int
@@ -101,16 +100,16 @@ fill_nodes(const struct core *core, struct mono now, struct arena *arena,
 			other_node(core, now, p, n);
 		if (n->fresh &&
 		    (!n->connected ||
-			memcmp(n->root, core->cluster.root,
-			    sizeof(n->root)) != 0))
+			memcmp(n->root, core->cluster.root, sizeof(n->root)) !=
+			    0))
 			to->identical = false;
 	}
 	return 0;
 }
 
 static int
-fill_ignored(const struct core *core, struct arena *arena,
-    struct control_cluster *to)
+fill_ignored(
+    const struct core *core, struct arena *arena, struct control_cluster *to)
 {
 	const struct spec_view *v = core->view;
 
@@ -162,8 +161,8 @@ find_service(const struct conf *conf, const char *name)
 
 /* The first field in which two of a kind are not the same; NULL: none. */
 static const char *
-first_difference(enum object_kind kind,
-    const struct spec_target *a, const struct spec_target *b)
+first_difference(enum object_kind kind, const struct spec_target *a,
+    const struct spec_target *b)
 {
 	const struct spec_field_row *row;
 	struct errmsg why;
@@ -206,14 +205,14 @@ compare_backends(struct differs *d, const struct conf_service *file,
 	if (sorted == NULL)
 		return;
 	if (file->n_backends > 0)
-		memcpy(sorted, file->backends,
-		    file->n_backends * sizeof(*sorted));
+		memcpy(
+		    sorted, file->backends, file->n_backends * sizeof(*sorted));
 	qsort(sorted, file->n_backends, sizeof(*sorted), cmp_backends);
 	for (size_t i = 0; i < file->n_backends; i++) {
 		const struct conf_backend *b = find_backend(
 		    now->backends, now->n_backends, &sorted[i].addr);
-		struct spec_target x = {.arena = d->arena,
-		    .backend = &sorted[i]};
+		struct spec_target x = {
+		    .arena = d->arena, .backend = &sorted[i]};
 		struct conf_backend copy;
 		struct spec_target y = {.arena = d->arena, .backend = &copy};
 		const char *field;
@@ -227,14 +226,13 @@ compare_backends(struct differs *d, const struct conf_service *file,
 		copy = *b;
 		field = first_difference(OBJECT_BACKEND, &x, &y);
 		if (field != NULL)
-			differ(d, "backend %s %s: %s differs", file->name,
-			    text, field);
+			differ(d, "backend %s %s: %s differs", file->name, text,
+			    field);
 	}
 	for (size_t i = 0; i < now->n_backends; i++)
 		if (find_backend(sorted, file->n_backends,
 			&now->backends[i].addr) == NULL)
-			differ(d, "backend %s %s is not in the file",
-			    now->name,
+			differ(d, "backend %s %s is not in the file", now->name,
 			    addr_format(&now->backends[i].addr, text));
 }
 
@@ -245,8 +243,7 @@ compare_services(struct differs *d, const struct conf_service *file,
 	struct conf_service a = *file, b = *now;
 	struct spec_target x = {.arena = d->arena, .service = &a};
 	struct spec_target y = {.arena = d->arena, .service = &b};
-	const char *field = first_difference(
-	    OBJECT_SERVICE, &x, &y);
+	const char *field = first_difference(OBJECT_SERVICE, &x, &y);
 
 	if (field != NULL)
 		differ(d, "service %s: %s differs", file->name, field);
@@ -254,8 +251,8 @@ compare_services(struct differs *d, const struct conf_service *file,
 }
 
 static int
-fill_differs(const struct core *core, struct arena *arena,
-    struct control_cluster *to)
+fill_differs(
+    const struct core *core, struct arena *arena, struct control_cluster *to)
 {
 	const struct conf *file = core->file, *conf = core->conf;
 	struct differs d = {.arena = arena};
@@ -285,7 +282,7 @@ static const char *
 trust_name(enum conf_trust trust)
 {
 	return trust == CONF_TRUST_CERTIFICATES ? "certificates"
-	    : trust == CONF_TRUST_PSK		? "psk"
+	    : trust == CONF_TRUST_PSK           ? "psk"
 						: "plaintext";
 }
 
