@@ -17,13 +17,12 @@ fill_conditions(const struct core *core, struct mono now, struct arena *arena,
     struct control_announce *to)
 {
 	struct announce_condition c[ANNOUNCE_CONDITIONS];
-
-	n = announce_conditions(core, now, c);
+	size_t n = announce_conditions(core, now, c);
 	to->conditions = arena_alloc(
 	    arena, ANNOUNCE_CONDITIONS, sizeof(*to->conditions));
 	if (to->conditions == NULL)
 		return -1;
-	for (size_t i = 0; i < ANNOUNCE_CONDITIONS; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct control_condition *out =
 		    &to->conditions[to->n_conditions++];
 
