@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/cli/columns.h"
+#include "agent/peer/pki.h"
 
 /* Which options a command takes beside those that all take. */
 enum {
@@ -20,6 +21,8 @@ enum {
 	TAKES_TEMPORARY = 1 << 4,
 	TAKES_GRACEFUL = 1 << 5,
 	TAKES_QUIET = 1 << 6,
+	TAKES_DIR = 1 << 7,
+	TAKES_OUT = 1 << 8,
 };
 
 static const struct option {
@@ -53,6 +56,13 @@ static const struct option {
     {"graceful", "SECONDS",
 	"mark the routes with GRACEFUL_SHUTDOWN so long before",
 	offsetof(struct cli, graceful), TAKES_GRACEFUL},
+    {"dir", "DIR", "the folder of the CA, instead of " PKI_CA_DIR,
+	offsetof(struct cli, dir), TAKES_DIR},
+    {"out", "FILE", "the file to write, instead of NODE.pem",
+	offsetof(struct cli, out), TAKES_OUT},
+    {"days", "DAYS", "how long the certificate is good, instead of 730",
+	offsetof(struct cli, days), TAKES_OUT},
+    {"force", NULL, "replace the file", offsetof(struct cli, force), TAKES_OUT},
 };
 
 static const struct command {
@@ -62,6 +72,12 @@ static const struct command {
 	unsigned takes;
 	int (*run)(const struct cli *);
 } commands[] = {
+    {"cluster init", "NAME", "make the CA of a new cluster", TAKES_DIR,
+	cli_cluster_init},
+    {"cluster invite", "NODE", "make the identity file of a node",
+	TAKES_DIR | TAKES_OUT, cli_cluster_invite},
+    {"cluster psk", "", "print a fresh key for a file of pre-shared keys", 0,
+	cli_cluster_psk},
     {"status", "", "the node at a glance", 0, cli_status},
     {"node drain", "[NODE]",
 	"withdraw the node's routes, and forward until no traffic comes",

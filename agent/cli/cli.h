@@ -34,6 +34,10 @@ struct cli {
 	const char *graceful;
 	const char *timeout;
 	const char *quiet;
+	const char *dir;
+	const char *out;
+	const char *days;
+	bool force;
 	bool help, version;
 	char **args;
 	size_t n_args;
@@ -42,6 +46,9 @@ struct cli {
 int cli_main(int argc, char **argv);
 
 /* The commands. Each returns an exit status and has said why on stderr. */
+int cli_cluster_init(const struct cli *);
+int cli_cluster_invite(const struct cli *);
+int cli_cluster_psk(const struct cli *);
 int cli_node_drain(const struct cli *);
 int cli_node_undrain(const struct cli *);
 int cli_status(const struct cli *);
