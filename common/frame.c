@@ -16,6 +16,13 @@ enum frame_result
 frame_next(
     struct evbuffer *in, const uint8_t **data, size_t *len, struct errmsg *why)
 {
+	return frame_next_max(in, FRAME_MAX, data, len, why);
+}
+
+enum frame_result
+frame_next_max(struct evbuffer *in, size_t max, const uint8_t **data,
+    size_t *len, struct errmsg *why)
+{
 	uint8_t header[FRAME_HEADER_LEN];
 	uint32_t length;
 
@@ -23,9 +30,9 @@ frame_next(
 	    (ev_ssize_t)sizeof(header))
 		return FRAME_SHORT;
 	length = get_be32(header);
-	if (length == 0 || length > FRAME_MAX) {
-		errmsg_set(why, "frame of %u bytes; 1..%u expected", length,
-		    FRAME_MAX);
+	if (length == 0 || length > max) {
+		errmsg_set(
+		    why, "frame of %u bytes; 1..%zu expected", length, max);
 		return FRAME_BAD;
 	}
 	if (evbuffer_get_length(in) - sizeof(header) < length)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages on a stream socket: a length of 4 bytes, big endian, then that many
- * bytes of protobuf. Used on both Unix sockets. */
+ * bytes of protobuf. Used on both Unix sockets, and between agents. */
 #ifndef COMMON_FRAME_H
 #define COMMON_FRAME_H
 
@@ -26,6 +26,10 @@ enum frame_result {
  * FRAME_SHORT: several messages may have come in one read. */
 enum frame_result frame_next(
     struct evbuffer *in, const uint8_t **data, size_t *len, struct errmsg *why);
+/* The same for a sender that is trusted less: a message of more than `max`
+ * bytes, which is at most FRAME_MAX, is bad as soon as its header is there. */
+enum frame_result frame_next_max(struct evbuffer *in, size_t max,
+    const uint8_t **data, size_t *len, struct errmsg *why);
 void frame_done(struct evbuffer *in, size_t len);
 
 /* Appends header and message. 0, or -1 when out of memory or over FRAME_MAX,
