@@ -234,7 +234,7 @@ prober_new(
 	if ((pr->icmp = icmp_new(pr)) != NULL &&
 	    (pr->tunnel = tunnel_new(base)) != NULL)
 		return pr;
-	errmsg_set(why, "health checks: out of memory");
+	errmsg_set(why, "health checks: out of memory, or of files");
 	prober_free(pr);
 	return NULL;
 }

@@ -36,7 +36,7 @@ struct tunnel {
 	struct event_base *base;
 	int raw[2]; /* IPv4, IPv6; -1: none, for this reason: */
 	int error[2];
-	struct tunnel_device *device; /* NULL: not up */
+	struct tunnel_device *device;
 	struct event *readable;
 	LIST_HEAD(, tunnel_flow) buckets[BUCKETS];
 	TAILQ_HEAD(, tunnel_flow) closed; /* the first first */
@@ -57,7 +57,10 @@ tunnel_new(struct event_base *base)
 		    SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
 		t->error[i] = errno;
 	}
-	return t;
+	if ((t->device = tunnel_device_new()) != NULL)
+		return t;
+	tunnel_free(t);
+	return NULL;
 }
 
 void
@@ -66,8 +69,7 @@ tunnel_down(struct tunnel *t)
 	if (t->readable != NULL)
 		event_free(t->readable);
 	t->readable = NULL;
-	tunnel_device_free(t->device);
-	t->device = NULL;
+	tunnel_device_down(t->device);
 }
 
 static void
@@ -84,7 +86,9 @@ tunnel_free(struct tunnel *t)
 {
 	if (t == NULL)
 		return;
-	tunnel_down(t);
+	if (t->device != NULL)
+		tunnel_down(t);
+	tunnel_device_free(t->device);
 	for (size_t i = 0; i < BUCKETS; i++)
 		while (!LIST_EMPTY(&t->buckets[i]))
 			flow_free(t, LIST_FIRST(&t->buckets[i]));
@@ -239,13 +243,13 @@ on_readable(evutil_socket_t fd, short what, void *ctx)
 int
 tunnel_up(struct tunnel *t, struct errmsg *why)
 {
-	if (t->device != NULL)
+	if (tunnel_device_is_up(t->device))
 		return 0;
 	if (t->raw[0] == -1 && t->raw[1] == -1)
 		return errmsg_set(why,
 		    "the tunnel needs CAP_NET_RAW at the start: %s",
 		    strerror(t->error[0]));
-	if ((t->device = tunnel_device_new(why)) == NULL)
+	if (tunnel_device_up(t->device, why) == -1)
 		return -1;
 	t->readable = event_new(t->base, tunnel_device_fd(t->device),
 	    EV_READ | EV_PERSIST, on_readable, t);

@@ -36,7 +36,8 @@ struct tunnel_flow_key {
 	uint8_t protocol;
 };
 
-/* Opens the raw sockets; the device comes with tunnel_up. NULL: no memory. */
+/* Opens raw sockets and what the device is made with, which comes with
+ * tunnel_up. NULL: out of memory, or of files. */
 struct tunnel *tunnel_new(struct event_base *);
 void tunnel_free(struct tunnel *);
 

@@ -10,7 +10,6 @@
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/netlink.h"
 #include "common/rtnl.h"
 
@@ -27,8 +27,9 @@
 #define LAST_METRIC UINT32_MAX
 
 struct tunnel_device {
-	int fd;
-	uint32_t ifindex;
+	int fd; /* -1: none, for this reason: */
+	int error;
+	uint32_t ifindex; /* 0: it is not up */
 	struct rtnl *rtnl;
 };
 
@@ -136,12 +137,6 @@ make(struct tunnel_device *d, struct errmsg *why)
 	struct ifreq ifr = {
 	    .ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL)};
 
-	d->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (d->fd == -1)
-		return errmsg_sys(why,
-		    "%s: " TUN_PATH
-		    " (is the module tun loaded, and may we open it?)",
-		    TUNNEL_DEVICE);
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", TUNNEL_DEVICE);
 	if (ioctl(d->fd, TUNSETIFF, &ifr) == -1) {
 		if (errno == EBUSY)
@@ -156,39 +151,73 @@ make(struct tunnel_device *d, struct errmsg *why)
 }
 
 struct tunnel_device *
-tunnel_device_new(struct errmsg *why)
+tunnel_device_new(void)
 {
 	struct tunnel_device *d = calloc(1, sizeof(*d));
+	struct errmsg why;
 
-	if (d == NULL) {
-		errmsg_sys(why, "%s", TUNNEL_DEVICE);
+	if (d == NULL)
 		return NULL;
-	}
-	d->fd = -1;
-	if ((d->rtnl = rtnl_new(NULL, 0, why)) != NULL && make(d, why) == 0)
+	if ((d->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC)) == -1)
+		d->error = errno;
+	if ((d->rtnl = rtnl_new(NULL, 0, &why)) != NULL)
 		return d;
 	tunnel_device_free(d);
 	return NULL;
 }
 
+int
+tunnel_device_up(struct tunnel_device *d, struct errmsg *why)
+{
+	GW_ASSERT(d->ifindex == 0);
+	if (d->fd == -1)
+		return errmsg_set(why,
+		    "%s: " TUN_PATH
+		    " (is the module tun loaded, and may we open it?): %s",
+		    TUNNEL_DEVICE, strerror(d->error));
+	if (make(d, why) == 0)
+		return 0;
+	tunnel_device_down(d);
+	return -1;
+}
+
 /* The rules first, as nothing may be marked any more when the "unreachable"
- * goes. The device's routes go with it. Somebody else's device of that name was
- * never ours, nor are the rules then. */
+ * goes. The device's routes go with it. The descriptor stays: after the
+ * deletion it is as good as new, and we could not open another. Somebody else's
+ * device of that name was never ours, nor are the rules then. */
 void
-tunnel_device_free(struct tunnel_device *d)
+tunnel_device_down(struct tunnel_device *d)
 {
 	static const uint8_t families[] = {AF_INET, AF_INET6};
+	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
 
-	if (d == NULL)
+	if (d->ifindex == 0)
 		return;
-	for (size_t i = 0; i < sizeof(families) && d->ifindex != 0; i++) {
+	for (size_t i = 0; i < sizeof(families); i++) {
 		(void)change_rule(d, false, families[i]);
 		(void)change_route(d, false, families[i], true);
 	}
+	(void)ask(d, netlink_del_link(buf, rtnl_seq(d->rtnl), d->ifindex));
+	d->ifindex = 0;
+}
+
+void
+tunnel_device_free(struct tunnel_device *d)
+{
+	if (d == NULL)
+		return;
+	if (d->rtnl != NULL)
+		tunnel_device_down(d);
 	if (d->fd != -1)
 		close(d->fd);
 	rtnl_free(d->rtnl);
 	free(d);
+}
+
+bool
+tunnel_device_is_up(const struct tunnel_device *d)
+{
+	return d->ifindex != 0;
 }
 
 int

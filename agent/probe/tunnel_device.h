@@ -4,6 +4,8 @@
 #ifndef AGENT_PROBE_TUNNEL_DEVICE_H
 #define AGENT_PROBE_TUNNEL_DEVICE_H
 
+#include <stdbool.h>
+
 #include "common/errmsg.h"
 
 #define TUNNEL_DEVICE "gw-probe"
@@ -16,10 +18,16 @@
 
 struct tunnel_device;
 
-/* NULL with `why`. Needs CAP_NET_ADMIN. */
-struct tunnel_device *tunnel_device_new(struct errmsg *why);
-/* All of it goes again. */
+/* Opens what it is made with; without the right to, tunnel_device_up says so.
+ * NULL: out of memory, or of files. */
+struct tunnel_device *tunnel_device_new(void);
 void tunnel_device_free(struct tunnel_device *);
+
+/* Makes all of it; it is down. Needs CAP_NET_ADMIN. 0, or -1 with `why`. */
+int tunnel_device_up(struct tunnel_device *, struct errmsg *why);
+/* All of it goes again. */
+void tunnel_device_down(struct tunnel_device *);
+bool tunnel_device_is_up(const struct tunnel_device *);
 int tunnel_device_fd(const struct tunnel_device *);
 
 #endif
