@@ -21,9 +21,17 @@ enum {
 	TAKES_TEMPORARY = 1 << 4,
 	TAKES_GRACEFUL = 1 << 5,
 	TAKES_QUIET = 1 << 6,
-	TAKES_DIR = 1 << 7,
-	TAKES_OUT = 1 << 8,
+	TAKES_TIMEOUT = 1 << 7,
+	TAKES_LOCAL = 1 << 8,
+	TAKES_FORCE = 1 << 9,
+	TAKES_NOW = 1 << 10,
+	TAKES_WEIGHT = 1 << 11,
+	TAKES_STATE = 1 << 12,
+	TAKES_DIR = 1 << 13,
+	TAKES_OUT = 1 << 14,
 };
+#define TAKES_LOOK   (TAKES_WAIT | TAKES_TIMEOUT)
+#define TAKES_CHANGE (TAKES_LOOK | TAKES_LOCAL | TAKES_FORCE)
 
 static const struct option {
 	const char *name;
@@ -48,7 +56,7 @@ static const struct option {
     {"wait", NULL, "until all of it has come true", offsetof(struct cli, wait),
 	TAKES_WAIT},
     {"timeout", "SECONDS", "but not longer than that",
-	offsetof(struct cli, timeout), TAKES_WAIT},
+	offsetof(struct cli, timeout), TAKES_TIMEOUT},
     {"quiet", "SECONDS", "call it drained when nothing has come for so long",
 	offsetof(struct cli, quiet), TAKES_QUIET},
     {"temporary", NULL, "forgotten when the agent ends, as for a shutdown",
@@ -62,7 +70,16 @@ static const struct option {
 	offsetof(struct cli, out), TAKES_OUT},
     {"days", "DAYS", "how long the certificate is good, instead of 730",
 	offsetof(struct cli, days), TAKES_OUT},
-    {"force", NULL, "replace the file", offsetof(struct cli, force), TAKES_OUT},
+    {"local", NULL, "answer once it is durable and in force on this node",
+	offsetof(struct cli, local), TAKES_LOCAL},
+    {"force", NULL, "though there is a reason not to, which it has said",
+	offsetof(struct cli, force), TAKES_FORCE},
+    {"now", NULL, "at once, though traffic still goes there",
+	offsetof(struct cli, now), TAKES_NOW},
+    {"weight", "N", "its share relative to the others'; 1 if not given",
+	offsetof(struct cli, weight), TAKES_WEIGHT},
+    {"state", "enabled|draining|disabled", "enabled if not given",
+	offsetof(struct cli, state), TAKES_STATE},
 };
 
 static const struct command {
@@ -75,18 +92,52 @@ static const struct command {
     {"cluster init", "NAME", "make the CA of a new cluster", TAKES_DIR,
 	cli_cluster_init},
     {"cluster invite", "NODE", "make the identity file of a node",
-	TAKES_DIR | TAKES_OUT, cli_cluster_invite},
+	TAKES_DIR | TAKES_OUT | TAKES_FORCE, cli_cluster_invite},
     {"cluster psk", "", "print a fresh key for a file of pre-shared keys", 0,
 	cli_cluster_psk},
     {"status", "", "the node at a glance", 0, cli_status},
-    {"node drain", "[NODE]",
-	"withdraw the node's routes, and forward until no traffic comes",
-	TAKES_WAIT | TAKES_TEMPORARY | TAKES_GRACEFUL | TAKES_QUIET,
-	cli_node_drain},
-    {"node undrain", "[NODE]", "bring the node back",
-	TAKES_WAIT | TAKES_TEMPORARY, cli_node_undrain},
+    {"backend list", "[SERVICE]", "backends: their health, share and traffic",
+	0, cli_backend_list},
+    {"backend add", "SERVICE ADDRESS", "one more backend of a service",
+	TAKES_CHANGE | TAKES_WEIGHT | TAKES_STATE, cli_backend_add},
+    {"backend remove", "SERVICE ADDRESS",
+	"drain it, wait until no packet goes to it, and take it out",
+	TAKES_CHANGE | TAKES_NOW | TAKES_QUIET, cli_backend_remove},
+    {"backend weight", "SERVICE ADDRESS N",
+	"change its share relative to the others'", TAKES_CHANGE,
+	cli_backend_weight},
+    {"backend drain", "SERVICE ADDRESS",
+	"nothing new goes to it; it keeps the connections it has", TAKES_CHANGE,
+	cli_backend_drain},
+    {"backend enable", "SERVICE ADDRESS", "let it take traffic, if it is up",
+	TAKES_CHANGE, cli_backend_enable},
+    {"backend disable", "SERVICE ADDRESS",
+	"no traffic; connections that it has end", TAKES_CHANGE,
+	cli_backend_disable},
+    {"service list", "", "services: VIPs, members that are up, checks", 0,
+	cli_service_list},
     {"service show", "NAME", "one service: its members, shares and traffic", 0,
 	cli_service_show},
+    {"service add", "NAME KEY=VALUE...",
+	"a new service, with the keys of guideway.yaml(5)", TAKES_CHANGE,
+	cli_service_add},
+    {"service set", "NAME KEY=VALUE...", "change these keys of a service",
+	TAKES_CHANGE, cli_service_set},
+    {"service remove", "NAME", "take a service out, with its backends",
+	TAKES_CHANGE | TAKES_NOW, cli_service_remove},
+    {"cluster status", "", "all nodes on one screen, and what is wrong", 0,
+	cli_cluster_status},
+    {"cluster verify", "", "wait until all nodes serve the same tables",
+	TAKES_TIMEOUT, cli_cluster_verify},
+    {"cluster leave", "", "take this node out of the cluster", TAKES_LOOK,
+	cli_cluster_leave},
+    {"node drain", "[NODE]",
+	"withdraw the node's routes, and forward until no traffic comes",
+	TAKES_LOOK | TAKES_TEMPORARY | TAKES_GRACEFUL | TAKES_QUIET |
+	    TAKES_FORCE,
+	cli_node_drain},
+    {"node undrain", "[NODE]", "bring the node back",
+	TAKES_LOOK | TAKES_TEMPORARY, cli_node_undrain},
     {"table", "--size M --seed HEX NAME[*WEIGHT][@PHI]...",
 	"the slots of a table, as positions of the names",
 	TAKES_SIZE | TAKES_SEED, cli_table},
@@ -300,30 +351,39 @@ run(const struct command *command, struct cli *cli, unsigned used)
 	return status;
 }
 
-/* The command whose first word this is, or NULL. */
-static const struct command *
-find_first_word(const char *word)
+static bool
+begins_with(const struct command *command, const char *word)
 {
 	size_t len = strlen(word);
 
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (len > 0 && strncmp(commands[i].name, word, len) == 0 &&
-		    commands[i].name[len] == ' ')
-			return &commands[i];
-	return NULL;
+	return len > 0 && strncmp(command->name, word, len) == 0 &&
+	    command->name[len] == ' ';
 }
 
+/* One line, with all commands that begin with the word that is there. */
 static void
-complain_no_command(const struct cli *cli)
+complain_no_command(const char *word)
 {
-	const struct command *near = find_first_word(cli->args[0]);
+	bool found = false;
 
-	if (near != NULL)
-		cli_error("'%s' is no command by itself; there is '%s %s'",
-		    cli->args[0], near->name, near->args);
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		const struct command *c = &commands[i];
+
+		if (!begins_with(c, word))
+			continue;
+		if (!found)
+			fprintf(stderr,
+			    "guideway: '%s' is no command by itself; there is",
+			    word);
+		fprintf(stderr, "%s '%s%s%s'", found ? "," : "", c->name,
+		    c->args[0] != '\0' ? " " : "", c->args);
+		found = true;
+	}
+	if (found)
+		fputc('\n', stderr);
 	else
-		cli_error("no command is called '%s'; see guideway --help",
-		    cli->args[0]);
+		cli_error(
+		    "no command is called '%s'; see guideway --help", word);
 }
 
 static int
@@ -349,7 +409,7 @@ dispatch(struct cli *cli, unsigned used)
 	if (cli->n_args == 0)
 		print_help(stderr);
 	else
-		complain_no_command(cli);
+		complain_no_command(cli->args[0]);
 	return CLI_USAGE;
 }
 

@@ -31,13 +31,15 @@ struct cli {
 	bool udp;
 	bool wait;
 	bool temporary;
+	bool local, force, now;
 	const char *graceful;
 	const char *timeout;
 	const char *quiet;
 	const char *dir;
 	const char *out;
 	const char *days;
-	bool force;
+	const char *weight;
+	const char *state;
 	bool help, version;
 	char **args;
 	size_t n_args;
@@ -49,10 +51,24 @@ int cli_main(int argc, char **argv);
 int cli_cluster_init(const struct cli *);
 int cli_cluster_invite(const struct cli *);
 int cli_cluster_psk(const struct cli *);
+int cli_backend_add(const struct cli *);
+int cli_backend_disable(const struct cli *);
+int cli_backend_drain(const struct cli *);
+int cli_backend_enable(const struct cli *);
+int cli_backend_list(const struct cli *);
+int cli_backend_remove(const struct cli *);
+int cli_backend_weight(const struct cli *);
+int cli_cluster_leave(const struct cli *);
+int cli_cluster_status(const struct cli *);
+int cli_cluster_verify(const struct cli *);
 int cli_node_drain(const struct cli *);
 int cli_node_undrain(const struct cli *);
-int cli_status(const struct cli *);
+int cli_service_add(const struct cli *);
+int cli_service_list(const struct cli *);
+int cli_service_remove(const struct cli *);
+int cli_service_set(const struct cli *);
 int cli_service_show(const struct cli *);
+int cli_status(const struct cli *);
 int cli_table(const struct cli *);
 int cli_trace(const struct cli *);
 
@@ -66,6 +82,9 @@ void cli_no_memory(void) __attribute__((noreturn));
  * *arena (for arena_free); or CLI_FAILED, with the reason on stderr. */
 struct arena;
 int cli_ask(const struct cli *, const struct control_request *,
+    struct arena **arena, struct control_reply *);
+/* The same, but a refusal is a reply, too: CLI_OK and kind CONTROL_ERROR. */
+int cli_ask_any(const struct cli *, const struct control_request *,
     struct arena **arena, struct control_reply *);
 
 /* Prints and frees it. */

@@ -175,7 +175,7 @@ exchange(const char *path, const struct control_request *request,
 }
 
 int
-cli_ask(const struct cli *cli, const struct control_request *request,
+cli_ask_any(const struct cli *cli, const struct control_request *request,
     struct arena **arena, struct control_reply *reply)
 {
 	char *path = find_socket(cli);
@@ -186,13 +186,25 @@ cli_ask(const struct cli *cli, const struct control_request *request,
 	if ((*arena = arena_new()) == NULL)
 		cli_no_memory();
 	rc = exchange(path, request, *arena, reply);
-	if (rc == 0 && reply->kind == CONTROL_ERROR)
-		rc = cli_error("%s", reply->error);
-	else if (rc == 0 && reply->kind != request->kind)
+	if (rc == 0 && reply->kind != CONTROL_ERROR &&
+	    reply->kind != request->kind)
 		rc = cli_error("%s: the answer is to another question", path);
 	free(path);
 	if (rc == 0)
 		return CLI_OK;
+	arena_free(*arena);
+	return CLI_FAILED;
+}
+
+int
+cli_ask(const struct cli *cli, const struct control_request *request,
+    struct arena **arena, struct control_reply *reply)
+{
+	if (cli_ask_any(cli, request, arena, reply) != CLI_OK)
+		return CLI_FAILED;
+	if (reply->kind != CONTROL_ERROR)
+		return CLI_OK;
+	cli_error("%s", reply->error);
 	arena_free(*arena);
 	return CLI_FAILED;
 }

@@ -171,7 +171,7 @@ columns_print(struct columns *c, FILE *to)
 		cli_no_memory();
 	for (size_t i = 0; i < c->n_columns; i++)
 		widths[i] = width_of(c, i);
-	for (size_t i = 0; i < c->n_cells; i += c->n_columns)
+	for (size_t i = 0; i < c->n_cells && to != NULL; i += c->n_columns)
 		print_row(c, &c->cells[i], widths, to);
 	for (size_t i = 0; i < c->n_cells; i++)
 		free(c->cells[i].text);

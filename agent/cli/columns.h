@@ -27,7 +27,7 @@ void columns_head(struct columns *, const char *headings);
 /* The next cell, row by row. */
 void columns_add(struct columns *, enum style, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Prints and frees it. */
+/* Prints and frees it; with NULL it only frees. */
 void columns_print(struct columns *, FILE *);
 
 #define UNIT_TEXT_MAX 64

@@ -3,78 +3,50 @@
  * it has come true. */
 #include "config.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "agent/cli/args.h"
 #include "agent/cli/cli.h"
-#include "agent/cli/columns.h"
+#include "agent/cli/node_other.h"
+#include "agent/cli/progress.h"
 #include "common/arena.h"
-#include "common/mono.h"
 
-#define LOOK_EVERY_US 100000
 /* Without --wait: what takes milliseconds, on a busy machine. */
 #define PATIENCE_S 5
-#define FOREVER_S  UINT32_MAX
-#define DAY_S      86400
 
 struct look {
 	const struct cli *cli;
 	bool draining; /* or undraining */
 	uint32_t patience_s;
-	uint32_t quiet_s; /* FOREVER_S: as the node is configured */
-	char said[256];   /* the last line */
+	uint32_t quiet_s; /* ARGS_FOREVER: as the node is configured */
+	struct progress progress;
 };
 
 static int
-parse_seconds(const char *option, const char *text, uint32_t max, uint32_t *out)
+parse(const struct cli *cli, struct control_request *q, struct look *look,
+    struct errmsg *why)
 {
-	char *end;
-	unsigned long v;
-
-	errno = 0;
-	v = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
-	    v > max)
-		return cli_usage_error(
-		    "--%s must be 0..%u seconds, got '%s'", option, max, text);
-	*out = (uint32_t)v;
-	return CLI_OK;
-}
-
-static int
-parse(const struct cli *cli, struct control_request *q, struct look *look)
-{
-	int status;
-
 	if (cli->n_args > 1)
-		return cli_usage_error("one node at a time");
+		return errmsg_set(why, "one node at a time");
 	if (cli->n_args == 1) {
 		if (!forwarding_name_valid(cli->args[0], strlen(cli->args[0])))
-			return cli_usage_error(
-			    "'%s' cannot be a node's name", cli->args[0]);
+			return errmsg_set(
+			    why, "'%s' cannot be a node's name", cli->args[0]);
 		strcpy(q->node, cli->args[0]); /* a valid name fits */
 	}
 	q->temporary = cli->temporary;
-	q->graceful_s = CONTROL_GRACEFUL_DEFAULT;
-	if (cli->graceful != NULL &&
-	    (status = parse_seconds("graceful", cli->graceful,
-		 CONTROL_GRACEFUL_MAX, &q->graceful_s)) != CLI_OK)
-		return status;
-	look->patience_s = cli->wait ? FOREVER_S : PATIENCE_S;
-	look->quiet_s = FOREVER_S;
+	q->force = cli->force;
 	if (!cli->wait && (cli->timeout != NULL || cli->quiet != NULL))
-		return cli_usage_error("--timeout and --quiet go with --wait");
-	if (cli->timeout != NULL &&
-	    (status = parse_seconds(
-		 "timeout", cli->timeout, DAY_S, &look->patience_s)) != CLI_OK)
-		return status;
-	if (cli->quiet != NULL)
-		return parse_seconds(
-		    "quiet", cli->quiet, DAY_S, &look->quiet_s);
-	return CLI_OK;
+		return errmsg_set(why, "--timeout and --quiet go with --wait");
+	if (args_seconds("graceful", cli->graceful, CONTROL_GRACEFUL_MAX,
+		CONTROL_GRACEFUL_DEFAULT, &q->graceful_s, why) == -1 ||
+	    args_seconds("timeout", cli->timeout, ARGS_TIMEOUT_MAX,
+		cli->wait ? ARGS_FOREVER : PATIENCE_S, &look->patience_s,
+		why) == -1)
+		return -1;
+	return args_seconds("quiet", cli->quiet, ARGS_TIMEOUT_MAX, ARGS_FOREVER,
+	    &look->quiet_s, why);
 }
 
 static bool
@@ -108,8 +80,8 @@ say_drain(const struct look *look, const struct control_reply *r, char *line,
 		snprintf(line, size,
 		    "%s: withdrawn, still forwarding, quiet for %u of %u s",
 		    node, d->quiet_s,
-		    look->quiet_s != FOREVER_S ? look->quiet_s
-					       : d->quiet_needed_s);
+		    look->quiet_s != ARGS_FOREVER ? look->quiet_s
+						  : d->quiet_needed_s);
 	else
 		snprintf(line, size, "%s: withdrawn, still forwarding", node);
 	if (look->cli->wait)
@@ -141,22 +113,6 @@ say_undrain(const struct look *look, const struct control_reply *r, char *line,
 	return !look->cli->wait || missing == NULL;
 }
 
-/* On a terminal one line that changes, else a line for each change. */
-static void
-show(struct look *look, const char *line, bool last)
-{
-	bool terminal = isatty(STDOUT_FILENO) == 1;
-
-	if (look->cli->json)
-		return;
-	if (terminal)
-		printf("\r%s\033[K%s", line, last ? "\n" : "");
-	else if (strcmp(line, look->said) != 0)
-		puts(line);
-	fflush(stdout);
-	snprintf(look->said, sizeof(look->said), "%s", line);
-}
-
 static int
 print_json(const struct control_reply *r, bool done)
 {
@@ -175,12 +131,13 @@ print_json(const struct control_reply *r, bool done)
 
 /* Looks once: CLI_OK it has come true, CLI_PENDING not yet, or CLI_FAILED. */
 static int
-look_once(struct look *look, bool last)
+look_once(void *ctx, bool last)
 {
+	struct look *look = ctx;
 	const struct control_request status = {.kind = CONTROL_STATUS};
 	struct control_reply reply;
 	struct arena *arena;
-	char line[sizeof(look->said)];
+	char line[PROGRESS_LINE_MAX];
 	bool done;
 
 	if (cli_ask(look->cli, &status, &arena, &reply) != CLI_OK)
@@ -193,34 +150,29 @@ look_once(struct look *look, bool last)
 		done = say_drain(look, &reply, line, sizeof(line));
 	else
 		done = say_undrain(look, &reply, line, sizeof(line));
-	show(look, line, done || last);
+	progress_line(&look->progress, line, done || last);
 	if (look->cli->json && (done || last))
 		print_json(&reply, done);
 	arena_free(arena);
 	return done ? CLI_OK : CLI_PENDING;
 }
 
+/* Is that the node that is asked? CLI_OK, or CLI_FAILED: said why. */
 static int
-look_on(struct look *look)
+is_other(const struct cli *cli, const char *node, bool *other)
 {
-	struct mono begun = mono_now();
-	int64_t patience_us = (int64_t)look->patience_s * 1000000;
-	bool last;
-	int status;
+	const struct control_request status = {.kind = CONTROL_STATUS};
+	struct control_reply reply;
+	struct arena *arena;
 
-	for (;;) {
-		last = look->patience_s != FOREVER_S &&
-		    mono_now().us - begun.us >= patience_us;
-		status = look_once(look, last);
-		if (status != CLI_PENDING)
-			return status;
-		if (last)
-			break;
-		usleep(LOOK_EVERY_US);
-	}
-	fprintf(stderr, "guideway: accepted, but not done within %u s\n",
-	    look->patience_s);
-	return CLI_PENDING;
+	*other = false;
+	if (node[0] == '\0')
+		return CLI_OK;
+	if (cli_ask(cli, &status, &arena, &reply) != CLI_OK)
+		return CLI_FAILED;
+	*other = strcmp(reply.node.name, node) != 0;
+	arena_free(arena);
+	return CLI_OK;
 }
 
 static int
@@ -230,14 +182,21 @@ run(const struct cli *cli, enum control_kind kind)
 	struct look look = {.cli = cli, .draining = kind == CONTROL_DRAIN};
 	struct control_reply reply;
 	struct arena *arena;
-	int status = parse(cli, &request, &look);
+	struct errmsg why;
+	bool other;
 
-	if (status != CLI_OK)
-		return status;
+	if (parse(cli, &request, &look, &why) == -1)
+		return cli_usage_error("%s", why.text);
 	if (cli_ask(cli, &request, &arena, &reply) != CLI_OK)
 		return CLI_FAILED;
 	arena_free(arena);
-	return look_on(&look);
+	if (is_other(cli, request.node, &other) != CLI_OK)
+		return CLI_FAILED;
+	if (other)
+		return node_other_look(
+		    cli, request.node, look.draining, look.patience_s);
+	progress_begin(&look.progress, cli, look.patience_s);
+	return progress_until(&look.progress, look_once, &look);
 }
 
 int

@@ -10,31 +10,6 @@
 #include "agent/cli/show.h"
 #include "common/arena.h"
 
-/* What all members that take traffic weigh. */
-static double
-total_weight(const struct control_service *s)
-{
-	double all = 0;
-
-	for (size_t i = 0; i < s->n_members; i++)
-		all += (double)s->members[i].weight * s->members[i].phi;
-	return all;
-}
-
-/* What it should get of the traffic, in percent. */
-static double
-target(const struct control_member *m, double all)
-{
-	return all > 0 ? 100.0 * m->weight * m->phi / all : 0;
-}
-
-static double
-share(const struct control_service *s, const struct control_member *m)
-{
-	/* With nobody to take them, slots keep their owner's name only. */
-	return s->taking > 0 ? 100.0 * m->slots / s->table_size : 0;
-}
-
 static void
 print_summary(const struct control_service *s)
 {
@@ -57,6 +32,11 @@ print_summary(const struct control_service *s)
 	else
 		style_print(stdout, STYLE_BAD,
 		    "in sync  no, the balancer has not said what it serves\n");
+	if (s->check[0] != '\0')
+		printf("check    %s\n", s->check);
+	if (s->panic)
+		style_print(stdout, STYLE_BAD,
+		    "panic    yes: too few are up, so all are used\n");
 	printf("traffic  %s packets, %s\n", unit_count(s->packets, packets),
 	    unit_bytes(s->bytes, bytes));
 }
@@ -81,13 +61,14 @@ add_next_hop(struct columns *c, const struct control_service *s,
 static void
 print_members(const struct control_service *s)
 {
-	struct columns *c = columns_new("lrllrrrrl");
-	double all = total_weight(s);
+	struct columns *c = columns_new("lrllrrrrll");
+	double all = show_total_weight(s);
 	char addr[ADDR_TEXT_MAX], packets[UNIT_TEXT_MAX], bytes[UNIT_TEXT_MAX];
+	char health[SHOW_HEALTH_MAX], why[SHOW_WHY_MAX];
 
 	columns_head(c,
 	    "BACKEND|WEIGHT|INTENT|HEALTH|SHARE|TARGET|PACKETS|BYTES|"
-	    "NEXT HOP");
+	    "NEXT HOP|WHY");
 	for (size_t i = 0; i < s->n_members; i++) {
 		const struct control_member *m = &s->members[i];
 
@@ -96,17 +77,15 @@ print_members(const struct control_service *s)
 		columns_add(c,
 		    strcmp(m->intent, "enabled") == 0 ? STYLE_PLAIN : STYLE_DIM,
 		    "%s", m->intent);
-		columns_add(c,
-		    strcmp(m->health, "down") == 0     ? STYLE_BAD
-			: strcmp(m->health, "up") == 0 ? STYLE_GOOD
-						       : STYLE_PLAIN,
-		    "%s", m->health);
-		columns_add(c, STYLE_PLAIN, "%.2f %%", share(s, m));
-		columns_add(c, STYLE_PLAIN, "%.2f %%", target(m, all));
+		columns_add(
+		    c, show_health_style(m), "%s", show_health(m, health));
+		columns_add(c, STYLE_PLAIN, "%.2f %%", show_share(s, m));
+		columns_add(c, STYLE_PLAIN, "%.2f %%", show_target(m, all));
 		columns_add(
 		    c, STYLE_PLAIN, "%s", unit_count(m->packets, packets));
 		columns_add(c, STYLE_PLAIN, "%s", unit_bytes(m->bytes, bytes));
 		add_next_hop(c, s, m);
+		columns_add(c, STYLE_BAD, "%s", show_health_why(m, why));
 	}
 	putchar('\n');
 	columns_print(c, stdout);
@@ -133,32 +112,15 @@ print_drops(const struct control_service *s)
 	columns_print(c, stdout);
 }
 
-static json_t *
-member_json(
-    const struct control_service *s, const struct control_member *m, double all)
-{
-	return cli_json(json_pack("{s:o, s:i, s:i, s:s, s:s, s:i, s:f, s:f, "
-				  "s:I, s:I, s:o, s:o, s:o}",
-	    "address", show_addr_json(&m->addr), "weight", (int)m->weight,
-	    "phi", (int)m->phi, "intent", m->intent, "health", m->health,
-	    "slots", (int)m->slots, "share_percent", share(s, m),
-	    "target_percent", target(m, all), "packets", (json_int_t)m->packets,
-	    "bytes", (json_int_t)m->bytes, "resolved",
-	    cli_json(
-		s->has_installed ? json_boolean(m->resolved) : json_null()),
-	    "interface", show_interface_json(m->interface), "next_hop_mac",
-	    show_mac_json(m->has_mac, m->mac)));
-}
-
 static int
 print_json(const struct control_service *s)
 {
 	json_t *o = show_service_json(s), *members = cli_json(json_array());
-	double all = total_weight(s);
+	double all = show_total_weight(s);
 
 	for (size_t i = 0; i < s->n_members; i++)
 		json_array_append_new(
-		    members, member_json(s, &s->members[i], all));
+		    members, show_member_json(s, &s->members[i], all));
 	json_object_set_new(o, "members", members);
 	return cli_print_json(o);
 }

@@ -134,14 +134,15 @@ json_t *
 show_service_json(const struct control_service *s)
 {
 	return cli_json(json_pack("{s:s, s:o, s:i, s:i, s:i, s:b, s:o, s:o, "
-				  "s:I, s:I, s:o}",
+				  "s:I, s:I, s:o, s:s, s:b}",
 	    "name", s->name, "endpoints", endpoints_json(s), "table_size",
 	    (int)s->table_size, "members_configured", (int)s->configured,
 	    "members_taking", (int)s->taking, "in_sync", show_in_sync(s),
 	    "digest", show_digest_json(true, s->digest), "installed_digest",
 	    show_digest_json(s->has_installed, s->installed), "packets",
 	    (json_int_t)s->packets, "bytes", (json_int_t)s->bytes, "drops",
-	    show_counters_json(s->drops, s->n_drops)));
+	    show_counters_json(s->drops, s->n_drops), "check", s->check,
+	    "panic", s->panic));
 }
 
 bool

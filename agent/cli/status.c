@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/cli/cli.h"
+#include "agent/cli/cluster.h"
 #include "agent/cli/columns.h"
 #include "agent/cli/show.h"
 #include "agent/cli/status.h"
@@ -37,12 +38,25 @@ print_balancer(const struct control_node *n)
 		    n->balancer_connected ? n->balancer_error : "");
 }
 
+/* NULL: not known. */
 static void
-print_node(const struct control_node *n)
+print_cluster(const struct control_cluster *c)
+{
+	char line[CLUSTER_WORDS_MAX];
+
+	if (c != NULL)
+		style_print(stdout,
+		    c->joined && cluster_same(c) ? STYLE_GOOD : STYLE_BAD,
+		    "cluster        %s\n", cluster_line(c, line));
+}
+
+static void
+print_node(const struct control_node *n, const struct control_cluster *cluster)
 {
 	char up[UNIT_TEXT_MAX];
 
 	style_print(stdout, STYLE_HEAD, "node           %s\n", n->name);
+	print_cluster(cluster);
 	printf("agent          %s, up %s\n", n->version,
 	    unit_seconds(n->uptime_s, up));
 	printf("configuration  %s\n", n->config_path);
@@ -109,6 +123,9 @@ add_service(struct columns *c, const struct control_service *s)
 		: s->taking < s->configured ? STYLE_PLAIN
 					    : STYLE_GOOD,
 	    "%u/%u", s->taking, s->configured);
+	columns_add(c, s->panic ? STYLE_BAD : STYLE_PLAIN, "%.*s%s",
+	    (int)strcspn(s->check, " "), s->check,
+	    s->panic ? ", panic: all are used" : "");
 	columns_add(c, show_in_sync(s) ? STYLE_GOOD : STYLE_BAD, "%s%s",
 	    show_digest(s->digest, DIGEST_SHORT, text),
 	    show_in_sync(s)        ? ""
@@ -123,10 +140,10 @@ add_service(struct columns *c, const struct control_service *s)
 static void
 print_services(const struct control_reply *r)
 {
-	struct columns *c = columns_new("llrlrrr");
+	struct columns *c = columns_new("llrllrrr");
 	char endpoint[SHOW_ENDPOINT_MAX];
 
-	columns_head(c, "SERVICE|VIP|UP|TABLE|PACKETS|BYTES|DROPPED");
+	columns_head(c, "SERVICE|VIP|UP|CHECK|TABLE|PACKETS|BYTES|DROPPED");
 	for (size_t i = 0; i < r->n_services; i++) {
 		const struct control_service *s = &r->services[i];
 
@@ -135,7 +152,7 @@ print_services(const struct control_reply *r)
 			columns_add(c, STYLE_PLAIN, "%s", "");
 			columns_add(c, STYLE_PLAIN, "%s",
 			    show_endpoint(&s->endpoints[e], endpoint));
-			for (int rest = 0; rest < 5; rest++)
+			for (int rest = 0; rest < 6; rest++)
 				columns_add(c, STYLE_PLAIN, "%s", "");
 		}
 	}
@@ -207,7 +224,7 @@ balancer_json(const struct control_node *n)
 }
 
 static int
-print_json(const struct control_reply *r)
+print_json(const struct control_reply *r, const struct control_cluster *cluster)
 {
 	const struct control_node *n = &r->node;
 	json_t *services = cli_json(json_array());
@@ -216,35 +233,51 @@ print_json(const struct control_reply *r)
 		json_array_append_new(
 		    services, show_service_json(&r->services[i]));
 	return cli_print_json(cli_json(json_pack(
-	    "{s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o}", "node", n->name,
+	    "{s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:o}", "node", n->name,
 	    "version", n->version, "uptime_s", (json_int_t)n->uptime_s,
 	    "config", n->config_path, "config_error", n->config_error,
 	    "balancer", balancer_json(n), "announce",
-	    status_announce_json(&r->announce), "services", services)));
+	    status_announce_json(&r->announce), "services", services, "cluster",
+	    cluster != NULL ? cluster_json(cluster) : cli_json(json_null()))));
+}
+
+static void
+print_text(const struct control_reply *r, const struct control_cluster *cluster)
+{
+	print_node(&r->node, cluster);
+	status_announce_print(&r->announce);
+	print_interfaces(r->node.balancer);
+	print_services(r);
+	status_announce_print_vips(&r->announce);
+	print_reasons(r->node.balancer);
 }
 
 int
 cli_status(const struct cli *cli)
 {
 	const struct control_request request = {.kind = CONTROL_STATUS};
-	struct control_reply reply;
-	struct arena *arena;
+	const struct control_request ask_cluster = {.kind = CONTROL_CLUSTER};
+	const struct control_cluster *cluster = NULL;
+	struct control_reply reply, about;
+	struct arena *arena, *more;
 	int status = CLI_OK;
 
 	if (cli->n_args != 0)
 		return cli_usage_error("status takes no arguments");
 	if (cli_ask(cli, &request, &arena, &reply) != CLI_OK)
 		return CLI_FAILED;
-	if (cli->json) {
-		status = print_json(&reply);
-	} else {
-		print_node(&reply.node);
-		status_announce_print(&reply.announce);
-		print_interfaces(reply.node.balancer);
-		print_services(&reply);
-		status_announce_print_vips(&reply.announce);
-		print_reasons(reply.node.balancer);
+	/* An agent that is older does not know what that is. */
+	if (cli_ask_any(cli, &ask_cluster, &more, &about) != CLI_OK) {
+		arena_free(arena);
+		return CLI_FAILED;
 	}
+	if (about.kind == CONTROL_CLUSTER && about.cluster.name[0] != '\0')
+		cluster = &about.cluster;
+	if (cli->json)
+		status = print_json(&reply, cluster);
+	else
+		print_text(&reply, cluster);
+	arena_free(more);
 	arena_free(arena);
 	return status;
 }
