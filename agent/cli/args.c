@@ -73,7 +73,8 @@ args_field(char fields[CONTROL_FIELDS_MAX], const char *key, const char *value,
 	    check_value(key, value, why) == -1)
 		return -1;
 	/* A newline before, '=' between, and the NUL. */
-	if (used + key_len + strlen(value) + 3 > CONTROL_FIELDS_MAX)
+	if (used + (used > 0) + key_len + 1 + strlen(value) + 1 >
+	    CONTROL_FIELDS_MAX)
 		return errmsg_set(why,
 		    "%s: that is too long; all values together may have some "
 		    "%d characters",

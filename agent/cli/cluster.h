@@ -26,7 +26,7 @@ const char *cluster_lacks(const struct control_cluster *,
     const struct control_cluster_node *, char buf[CLUSTER_WORDS_MAX]);
 /* All nodes that count are known to serve the same tables. */
 bool cluster_same(const struct control_cluster *);
-/* One line: "edge: 3 nodes, tables identical", or who differs, since when, and
+/* One line: "3 nodes, tables identical", or who differs, since when, and
  * whose fault that is. */
 const char *cluster_line(
     const struct control_cluster *, char buf[CLUSTER_WORDS_MAX]);

@@ -24,12 +24,7 @@ print_summary(const struct control_cluster *c)
 	printf("node     %s, trust by %s\n", c->self, c->trust);
 	style_print(stdout,
 	    c->joined && cluster_same(c) ? STYLE_GOOD : STYLE_BAD,
-	    "tables   %s\n",
-	    c->joined && cluster_same(c) ? "identical on all nodes that are "
-					   "heard"
-					 : cluster_line(c, line));
-	printf("nodes    %zu of %zu heard\n", cluster_heard(c),
-	    cluster_present(c));
+	    "state    %s\n", cluster_line(c, line));
 	printf("objects  %" PRIu32 " services, %" PRIu32 " backends\n",
 	    c->services, c->backends);
 }

@@ -140,7 +140,6 @@ cluster_line(const struct control_cluster *c, char buf[CLUSTER_WORDS_MAX])
 	size_t heard = cluster_heard(c), present = cluster_present(c);
 
 	buf[0] = '\0';
-	append(buf, "%s: ", c->name);
 	if (heard < present)
 		append(buf, "%zu of ", heard);
 	append(buf, "%zu node%s", present, present == 1 ? "" : "s");

@@ -47,7 +47,7 @@ print_cluster(const struct control_cluster *c)
 	if (c != NULL)
 		style_print(stdout,
 		    c->joined && cluster_same(c) ? STYLE_GOOD : STYLE_BAD,
-		    "cluster        %s\n", cluster_line(c, line));
+		    "cluster        %s: %s\n", c->name, cluster_line(c, line));
 }
 
 static void
