@@ -10,10 +10,12 @@
 #include <string.h>
 #include <sys/param.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "agent/balancer_link.h"
 #include "agent/bird/birdctl.h"
 #include "agent/bird/routes.h"
+#include "agent/cluster_edge.h"
 #include "agent/core/core.h"
 #include "agent/ctl/ctl.h"
 #include "agent/store.h"
@@ -27,7 +29,8 @@ struct follow_up {
 	bool failed;
 	struct errmsg why; /* failed: becomes event.text */
 };
-#define FOLLOW_UPS_MAX 8
+/* Of the most that a step can have, dials, failed sends and failed probes. */
+#define FOLLOW_UPS_MAX (2 * CORE_PEERS_MAX + CORE_PROBES_MAX + 8)
 
 struct daemon {
 	const char *config;
@@ -39,6 +42,7 @@ struct daemon {
 	size_t n_follow_ups;
 	struct balancer_link *link;
 	struct ctl *ctl;
+	struct cluster_edge *edge;
 	struct routes *routes;   /* these two: NULL when nothing is ... */
 	struct birdctl *birdctl; /* ... announced, by configuration */
 	struct event *tick, *term, *interrupt, *hangup;
@@ -46,7 +50,6 @@ struct daemon {
 
 static void daemon_step(struct daemon *, struct core_event);
 
-/* A step has few: at most a dial, a route set and a state to remember. */
 static struct follow_up *
 follow_up(struct daemon *d, enum core_event_type type)
 {
@@ -102,7 +105,11 @@ set_routes(struct daemon *d, const struct core_output *o)
 static void
 persist(struct daemon *d, const struct core_output *o)
 {
-	const struct store_state state = {.draining = o->draining};
+	const struct core_state *from = o->state_file;
+	const struct store_state state = {.draining = from->draining,
+	    .incarnation = from->incarnation,
+	    .synced_ms = from->synced_ms,
+	    .replica = from->replica};
 	struct errmsg why;
 
 	if (store_save(d->state_dir, &state, &why) == 0)
@@ -132,6 +139,8 @@ write_log(const struct core_output *o)
 static bool
 carry_out(struct daemon *d, const struct core_output *o)
 {
+	struct core_event next;
+
 	switch (o->type) {
 	case CORE_DIAL:
 		dial(d);
@@ -157,6 +166,15 @@ carry_out(struct daemon *d, const struct core_output *o)
 	case CORE_ASK_BIRD:
 		if (d->birdctl != NULL)
 			birdctl_ask(d->birdctl);
+		return true;
+	case CORE_PEER_DIAL:
+	case CORE_PEER_SEND:
+	case CORE_PEER_TRUST:
+	case CORE_PEER_CLOSE:
+	case CORE_PROBE_START:
+	case CORE_PROBE_CANCEL:
+		if (cluster_edge_do(d->edge, o, &next))
+			follow_up(d, next.type)->event = next;
 		return true;
 	case CORE_REPLY:
 		ctl_reply(d->ctl, o->client, &o->reply);
@@ -192,6 +210,7 @@ carry_out_all(struct daemon *d)
 {
 	bool broken = false;
 
+	cluster_edge_begin(d->edge);
 	for (size_t i = 0; i < d->outputs->n; i++) {
 		const struct core_output *o = &d->outputs->items[i];
 
@@ -200,6 +219,15 @@ carry_out_all(struct daemon *d)
 		if (!carry_out(d, o))
 			broken = true;
 	}
+}
+
+static uint64_t
+wall_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 /* The only way into the core. What follows from an event is told before the
@@ -212,6 +240,7 @@ daemon_step(struct daemon *d, struct core_event event)
 
 	for (;;) {
 		now = mono_now();
+		next.event.wall_ms = wall_ms();
 		core_step(d->core, now, &next.event, d->outputs);
 		carry_out_all(d);
 		if (d->n_follow_ups == 0)
@@ -280,6 +309,12 @@ on_client_gone(void *ctx, uint64_t client)
 	    (struct core_event){.type = CORE_CLIENT_GONE, .client = client});
 }
 
+static void
+on_cluster(void *ctx, struct core_event event)
+{
+	daemon_step(ctx, event);
+}
+
 static const struct balancer_link_events link_events = {
     .reply = on_balancer_reply,
     .lost = on_balancer_lost,
@@ -302,6 +337,27 @@ same_interfaces(const struct conf *a, const struct conf *b)
 	return true;
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+same_cluster(const struct conf_cluster *a, const struct conf_cluster *b)
+{
+	if (!same_text(a->name, b->name) || a->trust != b->trust ||
+	    !same_text(a->identity, b->identity) ||
+	    !same_text(a->psk, b->psk) || a->n_nodes != b->n_nodes)
+		return false;
+	for (size_t i = 0; i < a->n_nodes; i++)
+		if (strcmp(a->nodes[i].name, b->nodes[i].name) != 0 ||
+		    addr_cmp(&a->nodes[i].addr, &b->nodes[i].addr) != 0 ||
+		    a->nodes[i].port != b->nodes[i].port)
+			return false;
+	return true;
+}
+
 /* What was opened at the start stays as it is: the first of these that has
  * changed, or NULL. */
 static const char *
@@ -309,6 +365,10 @@ fixed_key(const struct conf *a, const struct conf *b)
 {
 	const struct conf_announce *x = &a->announce, *y = &b->announce;
 
+	if (!same_cluster(&a->cluster, &b->cluster))
+		return "cluster";
+	if (a->cluster.name != NULL && strcmp(a->node_name, b->node_name) != 0)
+		return "node.name";
 	return strcmp(a->run_dir, b->run_dir) != 0        ? "node.run_dir"
 	    : strcmp(a->state_dir, b->state_dir) != 0     ? "node.state_dir"
 	    : x->enabled != y->enabled                    ? "announce.enabled"
@@ -429,6 +489,13 @@ open_sockets(struct daemon *d, const char *run_dir, struct errmsg *why)
 	return d->ctl != NULL ? 0 : -1;
 }
 
+static int
+open_cluster(struct daemon *d, const struct conf *conf, struct errmsg *why)
+{
+	d->edge = cluster_edge_new(d->base, conf, on_cluster, d, why);
+	return d->edge != NULL ? 0 : -1;
+}
+
 /* BIRD need not run, or be readable: the routes are there for it anyway. */
 static int
 open_announce(struct daemon *d, const struct conf *conf, struct errmsg *why)
@@ -465,12 +532,15 @@ tell_the_past(struct daemon *d)
 	struct errmsg why = {""};
 	enum store_result result = store_load(d->state_dir, &state, &why);
 	bool whole = result == STORE_LOADED || result == STORE_NONE;
+	const struct core_state known = {.draining = state.draining,
+	    .lost = result == STORE_LOST,
+	    .incarnation = state.incarnation,
+	    .synced_ms = state.synced_ms,
+	    .replica = state.replica};
 
-	/* Without the operator's word, a node stays out rather than comes
-	 * back. */
 	daemon_step(d,
 	    (struct core_event){.type = CORE_STATE_LOADED,
-		.draining = state.draining || result == STORE_LOST,
+		.state = &known,
 		.text = whole ? NULL : why.text});
 	if (d->routes != NULL)
 		on_routes(d);
@@ -494,6 +564,7 @@ static void
 daemon_close(struct daemon *d)
 {
 	ctl_free(d->ctl);
+	cluster_edge_free(d->edge);
 	birdctl_free(d->birdctl);
 	routes_free(d->routes); /* and leaves the routes as they are */
 	balancer_link_free(d->link);
@@ -524,7 +595,8 @@ daemon_run(const char *config)
 	if (conf == NULL || open_events(&d, &why) == -1 ||
 	    open_core(&d, &why) == -1 ||
 	    open_sockets(&d, conf->run_dir, &why) == -1 ||
-	    open_announce(&d, conf, &why) == -1 || let_go(conf, &why) == -1) {
+	    open_announce(&d, conf, &why) == -1 ||
+	    open_cluster(&d, conf, &why) == -1 || let_go(conf, &why) == -1) {
 		log_warnx("agent", "%s", why.text);
 		conf_free(conf);
 		goto out;

@@ -251,7 +251,7 @@ core_step(struct core *core, struct mono now, const struct core_event *event,
 		bird_heard(core, now, event->bird, out);
 		break;
 	case CORE_PEER_DIALLED:
-		peer_dialled(core, event->session, event->node, out);
+		peer_dialled(core, now, event->session, event->node, out);
 		break;
 	case CORE_PEER_UP:
 		peer_up(core, now, event->session, event->node, event->dialled,

@@ -67,7 +67,7 @@ enum core_event_type {
 	CORE_PERSISTED,    /* text: NULL, or why it could not be done */
 	CORE_ROUTES,       /* routes: after CORE_SET_ROUTES and any change */
 	CORE_BIRD,         /* bird */
-	CORE_PEER_DIALLED, /* session, node: after CORE_PEER_DIAL */
+	CORE_PEER_DIALLED, /* node, session or 0: after CORE_PEER_DIAL */
 	CORE_PEER_UP,      /* session, node, dialled: it can be talked over */
 	CORE_PEER_MESSAGE, /* session, message */
 	CORE_PEER_MALFORMED, /* session, text: it is no message */

@@ -353,8 +353,8 @@ void peer_beat(
 /* Ends the session, which is its fault. */
 void peer_fail(struct core *, struct mono now, struct peer *,
     enum peer_error_code, const char *why, struct core_outputs *);
-void peer_dialled(
-    struct core *, uint64_t session, const char *node, struct core_outputs *);
+void peer_dialled(struct core *, struct mono now, uint64_t session,
+    const char *node, struct core_outputs *);
 void peer_up(struct core *, struct mono now, uint64_t session, const char *node,
     bool dialled, struct core_outputs *);
 void peer_down(struct core *, struct mono now, uint64_t session,

@@ -222,14 +222,16 @@ peers_clear(struct core *core)
 }
 
 void
-peer_dialled(struct core *core, uint64_t session, const char *node,
-    struct core_outputs *out)
+peer_dialled(struct core *core, struct mono now, uint64_t session,
+    const char *node, struct core_outputs *out)
 {
 	struct peer *p = peer_find(core, node);
 
-	if (p != NULL && p->state == PEER_DIALLING && p->session == 0)
+	if (p != NULL && p->state == PEER_DIALLING && p->session == 0) {
 		p->session = session;
-	else
+		if (session == 0)
+			lose(core, now, p, "out of memory", out);
+	} else if (session != 0)
 		close_session(session, "not wanted any more", out);
 }
 
