@@ -148,7 +148,7 @@ full_chunk_unpack(
 	size_t room = m->n_objects;
 
 	c->sync = m->sync;
-	/* Each has an object at least, but for the only one. */
+	/* Whoever sends an object in each needs no more. */
 	c->index = fields_number(
 	    f, m->index, REPLICA_OBJECTS_MAX - 1, "full_chunk.index");
 	c->objects = fields_array(
