@@ -14,7 +14,12 @@ expect 0 "$agent" --version
 expect 2 "$agent" --nonsense
 expect 2 "$agent" argument
 expect 2 "$agent" -v
-for command in status "service show" table trace; do
+for command in status "service show" table trace \
+    "backend list" "backend add" "backend remove" "backend weight" \
+    "backend drain" "backend enable" "backend disable" \
+    "service list" "service add" "service set" "service remove" \
+    "cluster status" "cluster verify" "cluster leave" \
+    "node drain" "node undrain"; do
 	expect 0 guideway --help
 	says out "$command"
 	# shellcheck disable=SC2086 # two words are two arguments
@@ -28,6 +33,22 @@ expect 2 guideway service show
 expect 2 guideway service
 says err "service show NAME"
 expect 2 guideway service show 'a/b'
+expect 2 guideway backend
+says err "'backend list [SERVICE]', 'backend add SERVICE ADDRESS'"
+[ "$(wc -l <"$work/err")" -eq 1 ] || fail "more than one line"
+expect 2 guideway backend add web
+says err "usage: guideway backend add SERVICE ADDRESS"
+expect 2 guideway backend add web 192.0.2
+says err "'192.0.2' is no IPv4 or IPv6 address"
+expect 2 guideway backend list --now
+says err "'backend list' does not take --now"
+expect 2 guideway service set web
+expect 2 guideway service set web ports
+says err "KEY=VALUE is needed"
+expect 2 guideway cluster status lb1
+expect 2 guideway cluster verify --wait
+expect 2 guideway cluster verify --timeout soon
+says err "--timeout must be 0..86400 seconds, got 'soon'"
 expect 2 guideway trace 198.51.100.9:1
 
 say "nobody there"
@@ -86,6 +107,31 @@ says err "no service is called 'mail'"
 expect 1 guideway trace 198.51.100.9:4711 to 203.0.113.10:80
 says err "balancer is not connected"
 [ "$(stat -c %a "$GUIDEWAY_SOCKET")" = 660 ] || fail "mode of the socket"
+say "without a cluster the file rules"
+expect 0 guideway service list
+says out "203.0.113.10:80/tcp"
+expect 0 guideway backend list
+says out "192.0.2.12"
+expect 0 guideway backend list web --json
+says out '"service": "web"'
+expect 1 guideway backend list mail
+says err "no service is called 'mail'"
+expect 0 guideway status
+! grep -q "^cluster" "$work/out" || fail "a cluster, and there is none"
+for command in "cluster status" "cluster verify" "cluster leave" \
+    "backend drain web 192.0.2.11" "backend add web 192.0.2.13" \
+    "backend remove web 192.0.2.11 --now" "service remove web --now" \
+    "service set web ports=81"; do
+	# shellcheck disable=SC2086 # so many arguments
+	expect 1 guideway $command
+	says err "this node is in no cluster"
+	[ "$(wc -l <"$work/err")" -eq 1 ] || fail "more than one line"
+done
+expect 1 guideway service remove web
+says err "service web has 2 backends that take traffic"
+expect 1 guideway backend remove web 192.0.2.99
+says err "service web has no backend 192.0.2.99"
+
 case $(guideway status) in
 *"$(printf '\033')"*) fail "colour, and no terminal" ;;
 esac

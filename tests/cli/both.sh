@@ -26,14 +26,31 @@ says out "in sync        yes"
 expect 0 guideway service show web
 says out "yes, the balancer serves this table"
 
-say "completion of a service's name"
-if command -v bash >/dev/null; then
-	names=$(PATH=$build/agent:$PATH bash -c '
+# completes EXPECTED WORD...: the last word is the one to be completed.
+completes() {
+	want=$1
+	shift
+	got=$(PATH=$build/agent:$PATH bash -c '
 		. "$0/../../deploy/completion/guideway"
-		COMP_WORDS=(guideway service show "") COMP_CWORD=3
+		COMP_WORDS=(guideway "$@") COMP_CWORD=$#
 		_guideway
-		echo "${COMPREPLY[*]}"' "$(dirname "$0")")
-	[ "$names" = web ] || fail "completed to '$names'"
+		echo "${COMPREPLY[*]}"' "$(dirname "$0")" "$@")
+	[ "$got" = "$want" ] || fail "'$*' is completed to '$got'"
+}
+
+say "completion"
+if command -v bash >/dev/null; then
+	completes web service show ""
+	completes web backend drain ""
+	completes "status service" s
+	completes "status verify leave" cluster ""
+	completes "192.0.2.11 192.0.2.12" backend weight web ""
+	completes "192.0.2.11 192.0.2.12" backend weight web 192
+	completes "draining disabled" backend add web 192.0.2.13 --state d
+	completes "--weight --wait" backend add web 192.0.2.13 --w
+	completes "--now" service remove web --n
+	completes "table_size=" service set web table
+	completes "" service set web table_size = ""
 fi
 
 say "trace"
