@@ -49,7 +49,7 @@ cluster_wait(const struct cli *cli, uint32_t patience_s, struct arena **arena,
 			status = CLI_PENDING;
 		if (status != CLI_PENDING || last)
 			break;
-		progress_hint(&progress, "waiting: %.200s",
+		progress_hint(&progress, "waiting: %s",
 		    cluster_line(&reply->cluster, words));
 		arena_free(*arena);
 		progress_pause();

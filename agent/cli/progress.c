@@ -11,6 +11,8 @@
 #include "agent/cli/args.h"
 
 #define LOOK_EVERY_US 100000
+/* A line that the terminal breaks in two cannot be cleared. */
+#define HINT_MAX 80
 
 void
 progress_begin(struct progress *p, const struct cli *cli, uint32_t patience_s)
@@ -75,7 +77,7 @@ progress_hint(struct progress *p, const char *fmt, ...)
 	if (p->silent || !p->terminal)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(p->said, sizeof(p->said), fmt, ap);
+	vsnprintf(p->said, HINT_MAX, fmt, ap);
 	va_end(ap);
 	printf("\r%s\033[K", p->said);
 	fflush(stdout);

@@ -31,40 +31,38 @@ ctl_wire_put_request(struct evbuffer *out, const struct control_request *q)
 	Guideway__Control__ServiceRequest service =
 	    GUIDEWAY__CONTROL__SERVICE_REQUEST__INIT;
 	struct arena *arena = arena_new();
-	int rc = -1;
+	int rc = 0;
 
 	switch (arena != NULL ? q->kind : CONTROL_ERROR) {
 	case CONTROL_STATUS:
 		m.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_STATUS;
 		m.status = &status;
-		rc = message_put(out, &m.base);
 		break;
 	case CONTROL_SERVICE:
 		m.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_SERVICE;
 		service.name = field_of_text(q->service);
 		m.service = &service;
-		rc = message_put(out, &m.base);
 		break;
 	case CONTROL_TRACE:
 		m.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_TRACE;
 		m.trace = trace_query_to_message(arena, &q->trace);
-		if (m.trace != NULL)
-			rc = message_put(out, &m.base);
+		rc = m.trace != NULL ? 0 : -1;
 		break;
 	case CONTROL_DRAIN:
 	case CONTROL_UNDRAIN:
-		if (drain_request_pack(arena, &m, q) == 0)
-			rc = message_put(out, &m.base);
+		rc = drain_request_pack(arena, &m, q);
 		break;
 	case CONTROL_CHANGE:
 	case CONTROL_CLUSTER:
 	case CONTROL_LEAVE:
-		if (cluster_request_pack(arena, &m, q) == 0)
-			rc = message_put(out, &m.base);
+		rc = cluster_request_pack(arena, &m, q);
 		break;
 	case CONTROL_ERROR:
+		rc = -1;
 		break;
 	}
+	if (rc == 0)
+		rc = message_put(out, &m.base);
 	arena_free(arena);
 	return rc;
 }
