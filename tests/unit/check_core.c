@@ -515,6 +515,13 @@ note(struct walk *w)
 				w->trace = w->trace * 31 +
 				    (uint64_t)o->routes[r].route;
 			break;
+		case CORE_PEER_DIAL:
+		case CORE_PEER_SEND:
+		case CORE_PEER_TRUST:
+		case CORE_PEER_CLOSE:
+		case CORE_PROBE_START:
+		case CORE_PROBE_CANCEL:
+			ck_abort_msg("there is no cluster");
 		case CORE_ASK_BIRD:
 		case CORE_LOG:
 			break;

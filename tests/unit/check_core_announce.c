@@ -26,6 +26,14 @@ addr(const char *text)
 
 /* The kernel does what it is told, while the device is there. */
 static void
+state_loaded(bool draining)
+{
+	const struct core_state state = {.draining = draining};
+
+	step((struct core_event){.type = CORE_STATE_LOADED, .state = &state});
+}
+
+static void
 obey(void)
 {
 	const struct core_output *o = find(CORE_SET_ROUTES, 0);
@@ -120,7 +128,7 @@ static void
 announced(void)
 {
 	settle();
-	step((struct core_event){.type = CORE_STATE_LOADED});
+	state_loaded(false);
 	tell_kernel();
 	set_device(true);
 	after(1500);
@@ -222,7 +230,7 @@ END_TEST
 START_TEST(restart_changes_nothing)
 {
 	load("enabled", true);
-	step((struct core_event){.type = CORE_STATE_LOADED});
+	state_loaded(false);
 	stands[0] = (struct vip_route_entry){addr(VIP), VIP_ROUTE_ACTIVE};
 	kernel.n = 1;
 	set_device(true);
@@ -364,7 +372,7 @@ START_TEST(drain_and_undrain)
 	say(CONTROL_DRAIN, false, 0);
 	none(CORE_REPLY); /* not before it is on disk */
 	ck_assert_uint_eq(kernel.n, 1);
-	ck_assert(need(CORE_PERSIST)->draining);
+	ck_assert(need(CORE_PERSIST)->state_file->draining);
 	persisted(NULL);
 	ck_assert_int_eq(need(CORE_REPLY)->reply.kind, CONTROL_DRAIN);
 	ck_assert_uint_eq(kernel.n, 0);
@@ -376,7 +384,7 @@ START_TEST(drain_and_undrain)
 	after(2000);
 	ck_assert_str_eq(shown()->drain.phase, "drained");
 	say(CONTROL_UNDRAIN, false, 0);
-	ck_assert(!need(CORE_PERSIST)->draining);
+	ck_assert(!need(CORE_PERSIST)->state_file->draining);
 	persisted(NULL);
 	ck_assert_int_eq(need(CORE_REPLY)->reply.kind, CONTROL_UNDRAIN);
 	ck_assert_uint_eq(kernel.n, 1);
@@ -414,7 +422,7 @@ END_TEST
 START_TEST(drained_before_stays_drained)
 {
 	settle();
-	step((struct core_event){.type = CORE_STATE_LOADED, .draining = true});
+	state_loaded(true);
 	stands[0] = (struct vip_route_entry){addr(VIP), VIP_ROUTE_ACTIVE};
 	kernel.n = 1;
 	set_device(true);
