@@ -284,8 +284,10 @@ tunnel_open(struct tunnel *t, const struct tunnel_flow_key *key,
 {
 	struct tunnel_flow *flow = find(t, key);
 
-	if (flow != NULL)
+	if (flow != NULL) {
+		GW_ASSERT(flow->closed.us != 0);
 		flow_free(t, flow);
+	}
 	drop_closed(t, mono_now());
 	if ((flow = calloc(1, sizeof(*flow))) == NULL)
 		return NULL;
