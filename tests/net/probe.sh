@@ -188,10 +188,9 @@ for tool in nginx socat ss setpriv; do
 	command -v $tool >/dev/null || skip "$tool is missing"
 done
 topology
-backend_up "$B1" >"$work/up" && backend_up "$B2" >>"$work/up" || {
-	cat "$work/up"
-	skip "the backends do not come up"
-}
+for ns in "$B1" "$B2"; do
+	backend_up "$ns" >"$work/up" 2>&1 || { cat "$work/up"; exit 99; }
+done
 servers "$B1" 201
 servers "$B2" 202
 wait_until 10 says OK 10.9.0.11 - "$(http 201)" >/dev/null
