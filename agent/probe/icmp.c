@@ -187,10 +187,8 @@ send_tunnelled(struct probe *p, const struct echo *e)
 	struct addr own;
 	size_t len;
 
-	if (probe_inner_source(p, &own) == -1) {
-		probe_settle_errno(p, errno);
+	if (probe_inner_source(p, &own) == -1)
 		return;
-	}
 	len = echo_packet_format(e, &own, &p->dest, packet);
 	if (tunnel_send(p->prober->tunnel, &p->target.backend,
 		&p->target.source, packet, len) == -1)

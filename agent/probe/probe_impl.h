@@ -118,8 +118,8 @@ socklen_t probe_sockaddr(
 /* The address of ours that the kernel would send from to `to`, by the routes
  * alone. 0, or -1 with errno. */
 int probe_source(const struct addr *to, struct addr *from);
-/* Through the tunnel: what the inner packet comes from. */
-int probe_inner_source(const struct probe *, struct addr *from);
+/* Through the tunnel: what the inner packet comes from. 0, or -1: settled. */
+int probe_inner_source(struct probe *, struct addr *from);
 
 struct probe *probe_find(struct prober *, uint64_t id); /* NULL: none */
 

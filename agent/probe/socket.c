@@ -88,13 +88,23 @@ probe_source(const struct addr *to, struct addr *from)
 }
 
 /* Where the backend's own address is of the VIP's IP version, the address of
- * ours that is nearest to it; a node need have no route to the VIP. */
+ * ours that is nearest to it; a node need have no route to the VIP. Otherwise
+ * it does: that it has none says nothing about the backend. */
 int
-probe_inner_source(const struct probe *p, struct addr *from)
+probe_inner_source(struct probe *p, struct addr *from)
 {
-	bool same = addr_is4(&p->dest) == addr_is4(&p->target.backend);
-
-	return probe_source(same ? &p->target.backend : &p->dest, from);
+	if (addr_is4(&p->dest) == addr_is4(&p->target.backend)) {
+		if (probe_source(&p->target.backend, from) == 0)
+			return 0;
+		probe_settle_errno(p, errno);
+		return -1;
+	}
+	if (probe_source(&p->dest, from) == 0)
+		return 0;
+	probe_settle(p, PROBE_UNABLE,
+	    "on this node: no address to ask the VIP from: %s",
+	    strerror(errno));
+	return -1;
 }
 
 /* A stream is never closed but by a reset, and what we have to say first goes
@@ -127,7 +137,9 @@ bind_to_tunnel(struct probe *p, int type)
 		probe_settle(p, PROBE_UNABLE, "on this node: %s", cause.text);
 		return -1;
 	}
-	if (tunnel_mark(p->fd) == -1 || probe_inner_source(p, &key.own) == -1)
+	if (probe_inner_source(p, &key.own) == -1)
+		return -1;
+	if (tunnel_mark(p->fd) == -1)
 		goto fail;
 	len = probe_sockaddr(&ss, &key.own, 0);
 	if (bind(p->fd, (struct sockaddr *)&ss, len) == -1 ||

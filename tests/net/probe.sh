@@ -252,6 +252,14 @@ check "... and the next one takes over" says OK 10.9.0.11 $VIP4 \
     "$(http 201 tunnel)"
 check "... and takes away" nothing_left
 
+ip -n "$C" -6 route del default
+check "no address of ours for the VIP is no fault of the backend" says \
+    "UNABLE on this node: no address to ask the VIP from: Network is unreachable
+UNABLE on this node: no address to ask the VIP from: Network is unreachable
+OK" 10.9.0.11 $VIP6 "$(http 201 tunnel)" 10.9.0.11 $VIP6 \
+    "icmp tunnel=yes $TIMES" fd09::11 $VIP6 "$(http 201 tunnel)"
+ip -n "$C" route add default via fd09::254
+
 check "a deleted device comes back" comes_back ip link del gw-probe
 check "one that was set down does" comes_back ip link set gw-probe down
 check "nothing is left of them either" nothing_left
