@@ -29,6 +29,7 @@ enum {
 	TAKES_STATE = 1 << 12,
 	TAKES_DIR = 1 << 13,
 	TAKES_OUT = 1 << 14,
+	TAKES_DAYS = 1 << 15,
 };
 #define TAKES_LOOK   (TAKES_WAIT | TAKES_TIMEOUT)
 #define TAKES_CHANGE (TAKES_LOOK | TAKES_LOCAL | TAKES_FORCE)
@@ -69,7 +70,7 @@ static const struct option {
     {"out", "FILE", "the file to write, instead of NODE.pem",
 	offsetof(struct cli, out), TAKES_OUT},
     {"days", "DAYS", "how long the certificate is good, instead of 730",
-	offsetof(struct cli, days), TAKES_OUT},
+	offsetof(struct cli, days), TAKES_DAYS},
     {"local", NULL, "answer once it is durable and in force on this node",
 	offsetof(struct cli, local), TAKES_LOCAL},
     {"force", NULL, "though there is a reason not to, which it has said",
@@ -92,7 +93,7 @@ static const struct command {
     {"cluster init", "NAME", "make the CA of a new cluster", TAKES_DIR,
 	cli_cluster_init},
     {"cluster invite", "NODE", "make the identity file of a node",
-	TAKES_DIR | TAKES_OUT | TAKES_FORCE, cli_cluster_invite},
+	TAKES_DIR | TAKES_OUT | TAKES_DAYS | TAKES_FORCE, cli_cluster_invite},
     {"cluster psk", "", "print a fresh key for a file of pre-shared keys", 0,
 	cli_cluster_psk},
     {"status", "", "the node at a glance", 0, cli_status},

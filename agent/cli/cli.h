@@ -35,7 +35,7 @@ struct cli {
 	const char *graceful;
 	const char *timeout;
 	const char *quiet;
-	const char *dir;
+	const char *dir; /* of the cluster's CA */
 	const char *out;
 	const char *days;
 	const char *weight;

@@ -62,6 +62,24 @@ START_TEST(length_out_of_bounds)
 }
 END_TEST
 
+/* Refused by its header, before the message is there. */
+START_TEST(over_a_lower_limit)
+{
+	static const uint8_t most[] = {0, 0, 0, 2, 'a', 'b', 0, 0, 0, 3};
+	const uint8_t *data;
+	struct errmsg why = {""};
+	size_t len;
+
+	evbuffer_add(in, most, sizeof(most));
+	ck_assert_int_eq(frame_next_max(in, 2, &data, &len, &why), FRAME_OK);
+	ck_assert_uint_eq(len, 2);
+	frame_done(in, len);
+	ck_assert_int_eq(frame_next_max(in, 2, &data, &len, &why), FRAME_BAD);
+	ck_assert_str_eq(why.text, "frame of 3 bytes; 1..2 expected");
+	ck_assert_int_eq(frame_next_max(in, 3, &data, &len, &why), FRAME_SHORT);
+}
+END_TEST
+
 START_TEST(put_then_next)
 {
 	const uint8_t *data;
@@ -89,6 +107,7 @@ make_suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, cut_at_every_byte, 0, 13);
 	tcase_add_loop_test(tc, length_out_of_bounds, 0, 3);
+	tcase_add_test(tc, over_a_lower_limit);
 	tcase_add_test(tc, put_then_next);
 	suite_add_tcase(s, tc);
 	return s;

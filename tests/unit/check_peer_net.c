@@ -5,6 +5,7 @@
 
 #include "agent/peer/net.h"
 
+#include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
@@ -362,6 +363,31 @@ START_TEST(silent_sockets)
 }
 END_TEST
 
+/* A flood from elsewhere drops its own, not the silent one from a node. */
+START_TEST(flood_from_elsewhere)
+{
+	int fds[2 * PEER_STRANGERS_MAX];
+	struct errmsg last;
+	char c;
+
+	start_both();
+	fds[0] = rig_raw('a');
+	rig_run_ms(20);
+	for (size_t i = 1; i < 2 * PEER_STRANGERS_MAX; i++)
+		fds[i] = rig_raw_from('a', "127.254.254.254");
+	/* The last ones are too many for one second, if that lasts so long. */
+	UNTIL(peer_net_refused(a.net, &last) >= PEER_STRANGERS_MAX);
+	ck_assert_ptr_eq(strstr(last.text, "127.254.254.254: too "), last.text);
+	rig_run_ms(20);
+	ck_assert_int_eq(read(fds[0], &c, 1), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	side_dial(&b, "a", 'a');
+	UNTIL(a.ups == 1);
+	for (size_t i = 0; i < 2 * PEER_STRANGERS_MAX; i++)
+		close(fds[i]);
+}
+END_TEST
+
 START_TEST(silent_too_long)
 {
 	int fd;
@@ -453,6 +479,7 @@ make_suite(void)
 	tcase_add_test(tc, no_certificate);
 	tcase_add_test(tc, not_tls);
 	tcase_add_test(tc, silent_sockets);
+	tcase_add_test(tc, flood_from_elsewhere);
 	tcase_add_test(tc, silent_too_long);
 	tcase_add_test(tc, nobody_answers);
 	tcase_add_test(tc, closed_before_it_is_up);

@@ -269,12 +269,21 @@ side_send(struct side *side, uint64_t session, size_t len)
 int
 rig_raw(char at)
 {
+	return rig_raw_from(at, rig_address());
+}
+
+int
+rig_raw_from(char at, const char *address)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET};
 	struct sockaddr_in sin = {.sin_family = AF_INET,
 	    .sin_port = htons((uint16_t)(RIG_PORT + at - 'a'))};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	ck_assert_int_ne(fd, -1);
 	ck_assert_int_eq(inet_pton(AF_INET, rig_address(), &sin.sin_addr), 1);
+	ck_assert_int_eq(inet_pton(AF_INET, address, &from.sin_addr), 1);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	ck_assert(connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0 ||
 	    errno == EINPROGRESS);
 	return fd;

@@ -60,6 +60,7 @@ int side_send(struct side *, uint64_t session, size_t len);
 
 /* A socket, non-blocking, that is connected or about to be. */
 int rig_raw(char at);
+int rig_raw_from(char at, const char *address);
 
 #define RIG_WAIT_US 20000000
 
