@@ -98,6 +98,8 @@ enum conf_trust {
 	CONF_TRUST_NONE,         /* plaintext; loopback only */
 };
 
+struct arena;
+
 struct conf_cluster_node {
 	char *name;
 	struct addr addr;
@@ -119,6 +121,10 @@ struct conf_cluster {
 /* Its node of that name, or NULL. With conf.node_name: this node. */
 const struct conf_cluster_node *conf_cluster_node(
     const struct conf_cluster *, const char *name);
+
+/* A copy whose parts are in the arena. 0, or -1: out of memory. */
+int conf_cluster_copy(
+    struct conf_cluster *out, const struct conf_cluster *, struct arena *);
 
 struct conf {
 	char *path;

@@ -266,3 +266,34 @@ conf_cluster_node(const struct conf_cluster *cluster, const char *name)
 			return &cluster->nodes[i];
 	return NULL;
 }
+
+/* NULL stays NULL. */
+static int
+copy_text(char **out, const char *text, struct arena *arena)
+{
+	*out = NULL;
+	if (text == NULL)
+		return 0;
+	*out = arena_copy(arena, text, strlen(text));
+	return *out != NULL ? 0 : -1;
+}
+
+int
+conf_cluster_copy(struct conf_cluster *out, const struct conf_cluster *in,
+    struct arena *arena)
+{
+	*out = *in;
+	out->nodes = arena_alloc(arena, in->n_nodes, sizeof(*out->nodes));
+	if (out->nodes == NULL ||
+	    copy_text(&out->name, in->name, arena) == -1 ||
+	    copy_text(&out->identity, in->identity, arena) == -1 ||
+	    copy_text(&out->psk, in->psk, arena) == -1)
+		return -1;
+	for (size_t i = 0; i < in->n_nodes; i++) {
+		out->nodes[i] = in->nodes[i];
+		if (copy_text(&out->nodes[i].name, in->nodes[i].name, arena) ==
+		    -1)
+			return -1;
+	}
+	return 0;
+}

@@ -69,9 +69,10 @@ print_invited(const struct cli *cli, const struct pki_node *node,
 		    json_pack("{s:s, s:s, s:s, s:s}", "cluster", made->cluster,
 			"node", node->node, "file", node->out, "ends", day)));
 	printf("%s is the secret identity of node %s in cluster %s, until %s\n"
-	       "1. move it to %s as " CONF_IDENTITY_PATH ", mode 0600\n"
+	       "1. move it to %s as " CONF_IDENTITY_PATH
+	       ", for the agent's user to read: chown " CONF_USER "\n"
 	       "2. list %s under cluster.nodes in guideway.yaml on all nodes, "
-	       "and restart the agents\n",
+	       "and reload the agents\n",
 	    node->out, node->node, made->cluster, day, node->node, node->node);
 	return CLI_OK;
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 #include "agent/peer/identity.h"
 #include "agent/peer/net_impl.h"
 #include "agent/peer/sock.h"
+#include "common/arena.h"
 
 /* Of all nodes twice, while a newer session replaces an older one, and more. */
 #define SESSIONS_MAX 256
@@ -84,7 +86,7 @@ make_room(struct peer_net *net)
 static bool
 is_node(const struct peer_net *net, const struct addr *a)
 {
-	const struct conf_cluster *c = &net->conf->cluster;
+	const struct conf_cluster *c = &net->cluster;
 
 	for (size_t i = 0; i < c->n_nodes; i++)
 		if (addr_cmp(&c->nodes[i].addr, a) == 0)
@@ -186,9 +188,9 @@ on_look_at_certificate(evutil_socket_t fd, short what, void *ctx)
 		return;
 	log_warnx("peer",
 	    "%s: this node's certificate %s on %s; make another one with "
-	    "'guideway cluster invite %s', and restart the agent",
-	    net->conf->cluster.identity, ends > now ? "ends" : "has ended",
-	    identity_day(ends, day), net->conf->node_name);
+	    "'guideway cluster invite %s', and reload the agent",
+	    net->cluster.identity, ends > now ? "ends" : "has ended",
+	    identity_day(ends, day), net->node);
 }
 
 static int
@@ -202,7 +204,7 @@ start(struct peer_net *net)
 	if (net->accepting == NULL || net->resume == NULL ||
 	    event_add(net->accepting, NULL) == -1)
 		return -1;
-	if (net->conf->cluster.trust != CONF_TRUST_CERTIFICATES)
+	if (net->cluster.trust != CONF_TRUST_CERTIFICATES)
 		return 0;
 	on_look_at_certificate(-1, 0, net);
 	net->look_at_certificate = event_new(
@@ -210,6 +212,26 @@ start(struct peer_net *net)
 	if (net->look_at_certificate == NULL)
 		return -1;
 	return event_add(net->look_at_certificate, &day);
+}
+
+/* Replaces the copy of the configuration; nothing changes where that fails. */
+static int
+take_conf(struct peer_net *net, const struct conf *conf, struct errmsg *why)
+{
+	struct arena *arena = arena_new();
+	struct conf_cluster cluster;
+
+	if (arena == NULL ||
+	    conf_cluster_copy(&cluster, &conf->cluster, arena) == -1) {
+		arena_free(arena);
+		return errmsg_set(why, "peer sessions: out of memory");
+	}
+	arena_free(net->arena);
+	net->arena = arena;
+	net->cluster = cluster;
+	net->self = conf_cluster_node(&net->cluster, net->node);
+	GW_ASSERT(net->self != NULL);
+	return 0;
 }
 
 struct peer_net *
@@ -224,16 +246,16 @@ peer_net_new_timed(struct event_base *base, const struct conf *conf,
 		return NULL;
 	}
 	*net = (struct peer_net){.base = base,
-	    .conf = conf,
-	    .self = conf_cluster_node(&conf->cluster, conf->node_name),
 	    .events = events,
 	    .ctx = ctx,
 	    .times = *times,
 	    .listener = -1};
 	TAILQ_INIT(&net->sessions);
-	GW_ASSERT(net->self != NULL);
-	if (conf->cluster.trust != CONF_TRUST_NONE &&
-	    (net->tls = tls_new(conf, why)) == NULL)
+	snprintf(net->node, sizeof(net->node), "%s", conf->node_name);
+	if (take_conf(net, conf, why) == -1)
+		goto fail;
+	if (net->cluster.trust != CONF_TRUST_NONE &&
+	    (net->tls = tls_new(&net->cluster, net->node, why)) == NULL)
 		goto fail;
 	if ((net->listener = sock_listen(net->self, why)) == -1)
 		goto fail;
@@ -250,6 +272,61 @@ peer_net_new(struct event_base *base, const struct conf *conf,
     const struct peer_net_events *events, void *ctx, struct errmsg *why)
 {
 	return peer_net_new_timed(base, conf, &default_times, events, ctx, why);
+}
+
+/* What cannot change under sessions that are there; NULL: nothing of it has. */
+static const char *
+find_fixed_change(const struct peer_net *net, const struct conf *conf)
+{
+	const struct conf_cluster *c = &conf->cluster;
+	const struct conf_cluster_node *self;
+
+	if (c->name == NULL || strcmp(c->name, net->cluster.name) != 0)
+		return "cluster.name";
+	if (strcmp(conf->node_name, net->node) != 0)
+		return "node.name";
+	if (c->trust != net->cluster.trust)
+		return "the way to trust in cluster";
+	self = conf_cluster_node(c, conf->node_name);
+	if (self == NULL || addr_cmp(&self->addr, &net->self->addr) != 0 ||
+	    self->port != net->self->port)
+		return "this node's address in cluster.nodes";
+	return NULL;
+}
+
+static void
+reload_keys(struct peer_net *net)
+{
+	struct errmsg why;
+	struct tls *tls;
+
+	if (net->cluster.trust == CONF_TRUST_NONE)
+		return;
+	if ((tls = tls_new(&net->cluster, net->node, &why)) == NULL) {
+		log_warnx("peer", "%s; the keys in use stay until a restart",
+		    why.text);
+		return;
+	}
+	tls_unref(net->tls);
+	net->tls = tls;
+}
+
+int
+peer_net_reconf(
+    struct peer_net *net, const struct conf *conf, struct errmsg *why)
+{
+	const char *fixed = find_fixed_change(net, conf);
+	struct session *s;
+
+	if (fixed != NULL)
+		return errmsg_set(
+		    why, "%s has changed; restart the agent for that", fixed);
+	if (take_conf(net, conf, why) == -1)
+		return -1;
+	reload_keys(net);
+	TAILQ_FOREACH (s, &net->sessions, entry)
+		session_look_again(s);
+	return 0;
 }
 
 void
@@ -269,7 +346,8 @@ peer_net_free(struct peer_net *net)
 			event_free(events[i]);
 	if (net->listener != -1)
 		close(net->listener);
-	tls_free(net->tls);
+	tls_unref(net->tls);
+	arena_free(net->arena);
 	free(net);
 }
 

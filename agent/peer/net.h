@@ -36,7 +36,7 @@ struct event_base;
 struct peer_net;
 
 /* What they are given is borrowed for the call. They may call everything here
- * but peer_net_free. */
+ * that does not say otherwise. */
 struct peer_net_events {
 	/* A session is up. node: what its certificate proves; "" with a
 	 * pre-shared key or plaintext, where its HELLO will say. To who has
@@ -56,16 +56,23 @@ struct peer_net_events {
 
 /* Reads the keys and listens at this node's address; conf has a cluster. Needs
  * the privileges to do so, so is to be called before they are let go. Borrows
- * conf and events. Warns in the log, once a day, when the own certificate is
- * about to end. NULL with `why`. */
+ * events, and keeps nothing of conf. Warns in the log, once a day, when the own
+ * certificate is about to end. NULL with `why`. */
 struct peer_net *peer_net_new(struct event_base *, const struct conf *,
     const struct peer_net_events *, void *ctx, struct errmsg *why);
 
-/* Ends all sessions without another word. */
+/* A new configuration: other nodes (the session of one that is none any more
+ * ends, as far as certificates name it), and the keys are read again, for
+ * sessions to come; where that fails, the log says so and the keys in use stay.
+ * -1 with `why`, and all stays as it was: something has changed that needs a
+ * new peer_net. Not from within a callback. */
+int peer_net_reconf(struct peer_net *, const struct conf *, struct errmsg *why);
+
+/* Ends all sessions without another word. Not from within a callback. */
 void peer_net_free(struct peer_net *);
 
 /* A number that no other session ever has; `up` or `down` follows. 0: out of
- * memory, and nothing follows. node is borrowed while the session lasts. */
+ * memory, and nothing follows. */
 uint64_t peer_net_dial(struct peer_net *, const struct conf_cluster_node *);
 
 /* Queues a frame of 1..PEER_FRAME_MAX bytes. 0; or -1 and nothing is queued:

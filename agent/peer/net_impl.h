@@ -35,6 +35,7 @@ struct session {
 	bool failed;  /* for the cause in `why`; the timer is about to end it */
 	bool closed;  /* by peer_net_close: nothing is reported any more */
 	struct addr from; /* of who called */
+	struct tls *tls;  /* of its beginning; NULL: plaintext */
 	struct tls_peer peer;
 	int fd; /* until bev has it */
 	struct bufferevent *bev;
@@ -46,7 +47,9 @@ struct session {
 
 struct peer_net {
 	struct event_base *base;
-	const struct conf *conf;
+	char node[FORWARDING_NAME_MAX]; /* this one */
+	struct arena *arena;            /* of the next two */
+	struct conf_cluster cluster;
 	const struct conf_cluster_node *self;
 	const struct peer_net_events *events;
 	void *ctx;
@@ -80,6 +83,11 @@ int session_send(struct session *, const uint8_t *data, size_t len);
 void session_trust(struct session *);
 void session_close(struct session *);
 size_t session_queued(const struct session *);
+/* What its certificate names, if it has one, is a node of the cluster; else
+ * false, with `why`. */
+bool session_is_of_a_node(const struct session *, struct errmsg *why);
+/* The nodes have changed: it ends if its node is none any more. */
+void session_look_again(struct session *);
 /* It has proven nothing yet. */
 bool session_is_stranger(const struct session *);
 

@@ -11,6 +11,7 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -61,9 +62,17 @@ on_stalled(evutil_socket_t fd, short what, void *ctx)
 	fail(ctx, "it takes nothing of what is sent");
 }
 
+/* A certificate outlives its node's place in the cluster. */
 static void
 come_up(struct session *s)
 {
+	struct errmsg why;
+
+	if (!session_is_of_a_node(s, &why)) {
+		fail(s, why.text);
+		s->state = SESSION_CLOSING;
+		return;
+	}
 	s->state = SESSION_UP;
 	s->was_up = true;
 	start_timer(s->timer, s->net->times.hello);
@@ -134,8 +143,7 @@ on_event(struct bufferevent *bev, short what, void *ctx)
 			come_up(s);
 		return;
 	}
-	tls_error = s->net->tls != NULL ? bufferevent_get_openssl_error(bev)
-					: 0;
+	tls_error = s->tls != NULL ? bufferevent_get_openssl_error(bev) : 0;
 	if (tls_error == 0 && s->peer.why.text[0] == '\0' &&
 	    (what & BEV_EVENT_ERROR) != 0 && error != 0)
 		fail(s, strerror(error));
@@ -160,15 +168,15 @@ on_queue(struct evbuffer *out, const struct evbuffer_cb_info *info, void *ctx)
 static struct bufferevent *
 open_bev(struct session *s)
 {
-	struct peer_net *net = s->net;
+	struct event_base *base = s->net->base;
 	SSL *ssl;
 
-	if (net->tls == NULL)
+	if (s->tls == NULL)
 		return bufferevent_socket_new(
-		    net->base, s->fd, BEV_OPT_CLOSE_ON_FREE);
-	if ((ssl = tls_open(net->tls, &s->peer)) == NULL)
+		    base, s->fd, BEV_OPT_CLOSE_ON_FREE);
+	if ((ssl = tls_open(s->tls, &s->peer)) == NULL)
 		return NULL;
-	return bufferevent_openssl_socket_new(net->base, s->fd, ssl,
+	return bufferevent_openssl_socket_new(base, s->fd, ssl,
 	    s->dialled ? BUFFEREVENT_SSL_CONNECTING : BUFFEREVENT_SSL_ACCEPTING,
 	    BEV_OPT_CLOSE_ON_FREE);
 }
@@ -193,7 +201,7 @@ open_session(struct session *s)
 		NULL ||
 	    bufferevent_enable(s->bev, EV_READ | EV_WRITE) == -1)
 		fail(s, "out of memory");
-	else if (s->net->tls == NULL)
+	else if (s->tls == NULL)
 		come_up(s);
 }
 
@@ -224,6 +232,7 @@ session_new(struct peer_net *net, int fd)
 		return NULL;
 	}
 	s->net = net;
+	s->tls = tls_ref(net->tls);
 	s->fd = fd;
 	s->id = ++net->last_id;
 	TAILQ_INSERT_TAIL(&net->sessions, s, entry);
@@ -257,7 +266,7 @@ session_dial(struct peer_net *net, const struct conf_cluster_node *to, int fd,
 	if (s == NULL)
 		return NULL;
 	s->dialled = true;
-	s->peer.dialled = to;
+	snprintf(s->peer.dialled, sizeof(s->peer.dialled), "%s", to->name);
 	start_timer(s->timer, net->times.secure);
 	if (fd == -1) {
 		fail(s, cause->text);
@@ -287,6 +296,7 @@ session_drop(struct session *s)
 		event_free(s->stalled);
 	if (s->fd != -1)
 		close(s->fd);
+	tls_unref(s->tls);
 	free(s);
 }
 
@@ -368,5 +378,28 @@ session_is_stranger(const struct session *s)
 {
 	if (s->dialled)
 		return false;
-	return s->net->tls != NULL ? !s->was_up : !s->trusted;
+	return s->tls != NULL ? !s->was_up : !s->trusted;
+}
+
+bool
+session_is_of_a_node(const struct session *s, struct errmsg *why)
+{
+	if (s->peer.node[0] == '\0' ||
+	    conf_cluster_node(&s->net->cluster, s->peer.node) != NULL)
+		return true;
+	errmsg_set(why,
+	    "its certificate is of node %s, which is not among cluster.nodes",
+	    s->peer.node);
+	return false;
+}
+
+void
+session_look_again(struct session *s)
+{
+	struct errmsg why;
+
+	if (s->state == SESSION_UP && !session_is_of_a_node(s, &why)) {
+		fail(s, why.text);
+		s->state = SESSION_CLOSING;
+	}
 }

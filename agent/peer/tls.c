@@ -3,6 +3,7 @@
 
 #include "agent/peer/tls.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ static const uint8_t psk_cipher[2] = {0x13, 0x02};
 static const uint8_t session_context[] = "guideway";
 
 struct tls {
-	const struct conf *conf;
+	unsigned refs;
+	char cluster[FORWARDING_NAME_MAX], node[FORWARDING_NAME_MAX];
 	SSL_CTX *ctx;
 	int64_t ends;
 	struct psk psk;
@@ -39,30 +41,22 @@ static int
 check_name(const struct tls *tls, const struct tls_peer *peer,
     const struct identity_name *name, struct errmsg *why)
 {
-	const struct conf_cluster *cluster = &tls->conf->cluster;
-
 	if (name->node[0] == '\0')
 		return errmsg_set(why, "its certificate is a CA's");
-	if (strcmp(name->cluster, cluster->name) != 0)
+	if (strcmp(name->cluster, tls->cluster) != 0)
 		return errmsg_set(why,
 		    "its certificate is of cluster %s, not of %s",
-		    name->cluster, cluster->name);
-	if (strcmp(name->node, tls->conf->node_name) == 0)
+		    name->cluster, tls->cluster);
+	if (strcmp(name->node, tls->node) == 0)
 		return errmsg_set(why,
 		    "its certificate is our own, of node %s: a reflected "
 		    "session, or the same identity on two machines",
 		    name->node);
-	if (peer->dialled != NULL &&
-	    strcmp(name->node, peer->dialled->name) != 0)
+	if (peer->dialled[0] != '\0' && strcmp(name->node, peer->dialled) != 0)
 		return errmsg_set(why,
 		    "its certificate is of node %s, not of %s; see the "
 		    "addresses of cluster.nodes",
-		    name->node, peer->dialled->name);
-	if (conf_cluster_node(cluster, name->node) == NULL)
-		return errmsg_set(why,
-		    "its certificate is of node %s, which is not among "
-		    "cluster.nodes",
-		    name->node);
+		    name->node, peer->dialled);
 	return 0;
 }
 
@@ -139,11 +133,11 @@ on_psk_called(
 	const uint8_t *key;
 
 	*session = NULL;
-	key = psk_find(&tls->psk, tls->conf->cluster.name, identity, len, node,
-	    &peer->why);
+	key = psk_find(
+	    &tls->psk, tls->cluster, identity, len, node, &peer->why);
 	if (key == NULL)
 		return 1;
-	if (strcmp(node, tls->conf->node_name) == 0) {
+	if (strcmp(node, tls->node) == 0) {
 		errmsg_set(&peer->why,
 		    "it says that it is this node, %s: a reflected session, or "
 		    "the same node.name on two machines",
@@ -179,19 +173,16 @@ set_up(SSL_CTX *ctx)
 }
 
 static int
-check_identity(
-    const struct tls *tls, const struct identity *id, struct errmsg *why)
+check_identity(const struct tls *tls, const struct identity *id,
+    const char *path, struct errmsg *why)
 {
-	const struct conf *c = tls->conf;
-	const char *path = c->cluster.identity;
-
-	if (strcmp(id->name.cluster, c->cluster.name) != 0 ||
-	    strcmp(id->name.node, c->node_name) != 0)
+	if (strcmp(id->name.cluster, tls->cluster) != 0 ||
+	    strcmp(id->name.node, tls->node) != 0)
 		return errmsg_set(why,
 		    "%s: the certificate is of node '%s' in cluster '%s', but "
 		    "this is node '%s' in cluster '%s'",
-		    path, id->name.node, id->name.cluster, c->node_name,
-		    c->cluster.name);
+		    path, id->name.node, id->name.cluster, tls->node,
+		    tls->cluster);
 	for (int i = 0; i < sk_X509_num(id->cas); i++)
 		if (X509_verify(id->cert,
 			X509_get0_pubkey(sk_X509_value(id->cas, i))) == 1)
@@ -202,18 +193,17 @@ check_identity(
 }
 
 static int
-use_identity(struct tls *tls, const struct identity *id, struct errmsg *why)
+use_identity(struct tls *tls, const struct identity *id, const char *path,
+    struct errmsg *why)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(tls->ctx);
 
 	for (int i = 0; i < sk_X509_num(id->cas); i++)
 		if (X509_STORE_add_cert(store, sk_X509_value(id->cas, i)) != 1)
-			return identity_fail(why, "%s: a CA certificate",
-			    tls->conf->cluster.identity);
+			return identity_fail(why, "%s: a CA certificate", path);
 	if (SSL_CTX_use_certificate(tls->ctx, id->cert) != 1 ||
 	    SSL_CTX_use_PrivateKey(tls->ctx, id->key) != 1)
-		return identity_fail(
-		    why, "%s: cannot be used", tls->conf->cluster.identity);
+		return identity_fail(why, "%s: cannot be used", path);
 	/* The other side has the CA already. */
 	SSL_CTX_set_mode(tls->ctx, SSL_MODE_NO_AUTO_CHAIN);
 	tls->ends = identity_ends(id->cert);
@@ -221,66 +211,76 @@ use_identity(struct tls *tls, const struct identity *id, struct errmsg *why)
 }
 
 static int
-load_identity(struct tls *tls, struct errmsg *why)
+load_identity(struct tls *tls, const char *path, struct errmsg *why)
 {
 	struct identity id;
 	int rc;
 
-	if (identity_load(&id, tls->conf->cluster.identity, why) == -1)
+	if (identity_load(&id, path, why) == -1)
 		return -1;
-	rc = check_identity(tls, &id, why);
+	rc = check_identity(tls, &id, path, why);
 	if (rc == 0)
-		rc = use_identity(tls, &id, why);
+		rc = use_identity(tls, &id, path, why);
 	identity_clear(&id);
 	return rc;
 }
 
 static int
-load_psk(struct tls *tls, struct errmsg *why)
+load_psk(struct tls *tls, const char *path, struct errmsg *why)
 {
-	const struct conf *c = tls->conf;
-
-	if (psk_load(&tls->psk, c->cluster.psk, why) == -1)
+	if (psk_load(&tls->psk, path, why) == -1)
 		return -1;
 	psk_identity(
-	    tls->psk_identity, c->cluster.name, c->node_name, tls->psk.ids[0]);
+	    tls->psk_identity, tls->cluster, tls->node, tls->psk.ids[0]);
 	SSL_CTX_set_psk_use_session_callback(tls->ctx, on_psk_call);
 	SSL_CTX_set_psk_find_session_callback(tls->ctx, on_psk_called);
 	return 0;
 }
 
 struct tls *
-tls_new(const struct conf *conf, struct errmsg *why)
+tls_new(
+    const struct conf_cluster *cluster, const char *node, struct errmsg *why)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
 	int rc;
 
-	GW_ASSERT(conf->cluster.trust != CONF_TRUST_NONE);
+	GW_ASSERT(cluster->trust != CONF_TRUST_NONE);
 	if (tls == NULL) {
 		errmsg_set(why, "TLS: out of memory");
 		return NULL;
 	}
-	tls->conf = conf;
+	tls->refs = 1;
 	tls->ends = INT64_MAX;
+	snprintf(tls->cluster, sizeof(tls->cluster), "%s", cluster->name);
+	snprintf(tls->node, sizeof(tls->node), "%s", node);
 	tls->ctx = SSL_CTX_new(TLS_method());
 	if (tls->ctx == NULL || set_up(tls->ctx) == -1) {
 		identity_fail(why, "TLS");
 		goto fail;
 	}
 	SSL_CTX_set_app_data(tls->ctx, tls);
-	rc = conf->cluster.trust == CONF_TRUST_PSK ? load_psk(tls, why)
-						   : load_identity(tls, why);
+	rc = cluster->trust == CONF_TRUST_PSK
+	    ? load_psk(tls, cluster->psk, why)
+	    : load_identity(tls, cluster->identity, why);
 	if (rc == 0)
 		return tls;
 fail:
-	tls_free(tls);
+	tls_unref(tls);
 	return NULL;
 }
 
-void
-tls_free(struct tls *tls)
+struct tls *
+tls_ref(struct tls *tls)
 {
-	if (tls == NULL)
+	if (tls != NULL)
+		tls->refs++;
+	return tls;
+}
+
+void
+tls_unref(struct tls *tls)
+{
+	if (tls == NULL || --tls->refs > 0)
 		return;
 	SSL_CTX_free(tls->ctx);
 	psk_clear(&tls->psk);

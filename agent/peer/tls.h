@@ -2,9 +2,10 @@
 /* TLS 1.3 between the agents of a cluster: what is trusted, and who it is.
  *
  * With certificates both sides prove theirs. It must be of the CA in our own
- * identity file, name our cluster, and a node of cluster.nodes that is not
- * ourselves: a session with oneself is somebody who reflects it. Who calls also
- * demands the node that it called.
+ * identity file, name our cluster, and a node that is not ourselves: a session
+ * with oneself is somebody who reflects it. Who calls also demands the node
+ * that it called. Whether a node is still one of the cluster is for the caller
+ * to look at.
  *
  * With a pre-shared key (an external PSK of RFC 8446, always with a fresh
  * Diffie-Hellman exchange) the one who calls says which node it is, and all who
@@ -25,16 +26,21 @@ struct tls;
 
 /* What one session learns of its peer; lives as long as its SSL. */
 struct tls_peer {
-	const struct conf_cluster_node *dialled; /* NULL: it called us */
-	char node[FORWARDING_NAME_MAX]; /* proven, once it is up; or "" */
-	struct errmsg why;              /* of a refusal of ours; or "" */
+	char dialled[FORWARDING_NAME_MAX]; /* the node we call; "": it calls */
+	char node[FORWARDING_NAME_MAX];    /* proven, once it is up; or "" */
+	struct errmsg why;                 /* of a refusal of ours; or "" */
 };
 
-/* conf.cluster.trust is not CONF_TRUST_NONE. Borrows conf. */
-struct tls *tls_new(const struct conf *, struct errmsg *why);
-void tls_free(struct tls *);
+/* With the files that the cluster names; its trust is not CONF_TRUST_NONE.
+ * `node` is this one. Keeps nothing of what it is given. Counted: what is new
+ * has one owner. */
+struct tls *tls_new(
+    const struct conf_cluster *, const char *node, struct errmsg *why);
+struct tls *tls_ref(struct tls *); /* NULL is fine, as below */
+void tls_unref(struct tls *);
 
-/* A side of a session; NULL: out of memory. */
+/* A side of a session, which must hold a reference as long as its handshake
+ * may go on; NULL: out of memory. */
 SSL *tls_open(struct tls *, struct tls_peer *);
 
 /* When our own certificate ends, in seconds since 1970; INT64_MAX without

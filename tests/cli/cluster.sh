@@ -59,7 +59,7 @@ cmp "$ca/ca.pem" "$work/ca.before" || fail "the CA has changed"
 say "a node's identity"
 expect 0 guideway cluster invite lb1 --dir "$ca"
 says out "lb1.pem is the secret identity of node lb1 in cluster site1"
-says out "identity.pem, mode 0600"
+says out "identity.pem, for the agent's user to read: chown guideway"
 says out "cluster.nodes"
 [ "$(wc -l <"$work/out")" -eq 3 ] || fail "more than what it is and two steps"
 mode lb1.pem 600

@@ -178,7 +178,75 @@ START_TEST(not_among_the_nodes)
 	start(&b, "b", "site1", "ab", "ca-b.pem");
 	side_dial(&b, "a", 'a');
 	expect_refused(&a, "node b, which is not among cluster.nodes");
-	expect_down(&b, "TLS: ");
+	expect_down(&b, "");
+}
+END_TEST
+
+static void
+reconf(struct side *side, const char *cluster, const char *nodes,
+    const char *name, const char *error)
+{
+	struct errmsg why = {""};
+	char trust[160];
+	struct conf *conf;
+	int rc;
+
+	snprintf(trust, sizeof(trust), "identity: %s", rig_path(name));
+	conf = rig_conf("a", cluster, nodes, trust);
+	rc = peer_net_reconf(side->net, conf, &why);
+	ck_assert_int_eq(rc, error == NULL ? 0 : -1);
+	ck_assert_str_eq(why.text, error == NULL ? "" : error);
+	conf_free(conf);
+}
+
+/* Nodes come and go while sessions are up. */
+START_TEST(other_nodes)
+{
+	start_both();
+	conf_free(a.conf);
+	a.conf = NULL;
+	side_dial(&b, "a", 'a');
+	UNTIL(a.ups == 1 && b.ups == 1);
+	reconf(&a, "site1", "abd", "ca-a.pem", NULL);
+	rig_run_ms(30);
+	ck_assert_uint_eq(a.downs, 0);
+	reconf(&a, "site1", "acd", "ca-a.pem", NULL);
+	ck_assert_uint_eq(a.downs, 0);
+	expect_down(&a, "node b, which is not among cluster.nodes");
+	UNTIL(b.downs == 1);
+	side_dial(&b, "a", 'a');
+	UNTIL(b.downs == 2);
+	ck_assert_uint_eq(a.ups, 1);
+	reconf(&a, "site1", "ab", "ca-a.pem", NULL);
+	side_dial(&b, "a", 'a');
+	UNTIL(a.ups == 2);
+	reconf(&a, "site2", "ab", "ca-a.pem",
+	    "cluster.name has changed; restart the agent for that");
+}
+END_TEST
+
+/* The new certificate is of a CA that the other one does not know; then it is
+ * one that cannot be read; with a handshake under way each time. */
+START_TEST(other_keys)
+{
+	start_both();
+	rig_ca("ca2", "site1");
+	rig_identity("ca2", "a", time(NULL));
+	side_dial(&b, "a", 'a');
+	UNTIL(a.ups == 1 && b.ups == 1);
+	side_dial(&a, "b", 'b');
+	rig_turn();
+	reconf(&a, "site1", "ab", "ca2-a.pem", NULL);
+	UNTIL(a.ups == 2 && b.ups == 2);
+	side_dial(&b, "a", 'a');
+	expect_down(&b, "its certificate: ");
+	reconf(&a, "site1", "ab", "none.pem", NULL);
+	side_dial(&b, "a", 'a');
+	UNTIL(b.downs == 2);
+	reconf(&a, "site1", "ab", "ca-a.pem", NULL);
+	side_dial(&b, "a", 'a');
+	UNTIL(a.ups == 3 && b.ups == 3);
+	ck_assert_uint_eq(a.downs, 0);
 }
 END_TEST
 
@@ -468,6 +536,8 @@ make_suite(void)
 	tcase_add_test(tc, another_node_than_dialled);
 	tcase_add_test(tc, reflection);
 	tcase_add_test(tc, not_among_the_nodes);
+	tcase_add_test(tc, other_nodes);
+	tcase_add_test(tc, other_keys);
 	tcase_add_test(tc, expired);
 	tcase_add_test(tc, not_yet_valid);
 	tcase_add_test(tc, psk);
