@@ -27,7 +27,7 @@ object_new(enum object_kind kind, struct uid uid, uint64_t born,
 	o->born = born;
 	at = (char *)o + size;
 	o->key = memcpy(at, key, key_len);
-	o->key_len = (uint16_t)key_len;
+	o->key_len = key_len;
 	at += key_len + 1;
 	o->n_regs = n_regs;
 	for (size_t i = 0; i < n_regs; i++) {
@@ -63,6 +63,14 @@ is_text(const char *text, size_t len)
 }
 
 bool
+reg_valid(const struct reg *r)
+{
+	return r->field > 0 && r->field <= OBJECT_FIELD_MAX &&
+	    r->len <= OBJECT_TEXT_MAX && r->stamp.hlc <= HLC_MAX &&
+	    is_text(r->text, r->len);
+}
+
+bool
 object_valid(const struct object *o)
 {
 	if (o->kind < OBJECT_SERVICE || o->kind > OBJECT_NODE ||
@@ -71,12 +79,8 @@ object_valid(const struct object *o)
 	    o->n_regs > OBJECT_REGS_MAX)
 		return false;
 	for (size_t i = 0; i < o->n_regs; i++) {
-		const struct reg *r = &o->regs[i];
-
-		if (r->field == 0 || r->field > OBJECT_FIELD_MAX ||
-		    r->len > OBJECT_TEXT_MAX || r->stamp.hlc > HLC_MAX ||
-		    !is_text(r->text, r->len) ||
-		    (i > 0 && r->field <= o->regs[i - 1].field))
+		if (!reg_valid(&o->regs[i]) ||
+		    (i > 0 && o->regs[i].field <= o->regs[i - 1].field))
 			return false;
 	}
 	return true;
@@ -139,26 +143,47 @@ object_set(struct object *o, const struct reg *reg)
 	    o->kind, o->uid, o->born, o->key, o->key_len, regs, n);
 }
 
-struct object *
-object_merge(struct object *a, struct object *b)
-{
-	struct reg regs[OBJECT_REGS_MAX];
-	size_t n;
-
-	GW_ASSERT(uid_cmp(a->uid, b->uid) == 0);
-	n = join(a->regs, a->n_regs, b->regs, b->n_regs, regs);
-	if (has_all(a, regs, n))
-		return object_ref(a);
-	if (has_all(b, regs, n))
-		return object_ref(b);
-	return object_new(
-	    a->kind, a->uid, a->born, a->key, a->key_len, regs, n);
-}
-
 static int
 cmp_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
+}
+
+static int
+cmp_text(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	int cmp = memcmp(a, b, a_len < b_len ? a_len : b_len);
+
+	return cmp != 0 ? cmp : cmp_u64(a_len, b_len);
+}
+
+static int
+cmp_identity(const struct object *a, const struct object *b)
+{
+	int cmp = cmp_u64(a->kind, b->kind);
+
+	if (cmp == 0)
+		cmp = cmp_u64(a->born, b->born);
+	return cmp != 0 ? cmp
+			: cmp_text(a->key, a->key_len, b->key, b->key_len);
+}
+
+struct object *
+object_merge(struct object *a, struct object *b)
+{
+	struct reg regs[OBJECT_REGS_MAX];
+	int cmp = cmp_identity(a, b);
+	struct object *of = cmp >= 0 ? a : b;
+	size_t n;
+
+	GW_ASSERT(uid_cmp(a->uid, b->uid) == 0);
+	n = join(a->regs, a->n_regs, b->regs, b->n_regs, regs);
+	if (cmp >= 0 && has_all(a, regs, n))
+		return object_ref(a);
+	if (cmp <= 0 && has_all(b, regs, n))
+		return object_ref(b);
+	return object_new(
+	    of->kind, of->uid, of->born, of->key, of->key_len, regs, n);
 }
 
 int
@@ -172,12 +197,9 @@ uid_cmp(struct uid a, struct uid b)
 int
 reg_cmp_stamp(const struct reg *a, const struct reg *b)
 {
-	size_t len = a->len < b->len ? a->len : b->len;
 	int cmp = cmp_u64(a->stamp.hlc, b->stamp.hlc);
 
 	if (cmp == 0)
 		cmp = cmp_u64(a->stamp.writer, b->stamp.writer);
-	if (cmp == 0)
-		cmp = memcmp(a->text, b->text, len);
-	return cmp != 0 ? cmp : cmp_u64(a->len, b->len);
+	return cmp != 0 ? cmp : cmp_text(a->text, a->len, b->text, b->len);
 }

@@ -57,8 +57,8 @@ struct object {
 	unsigned refs;
 	enum object_kind kind;
 	struct uid uid;
-	uint64_t born; /* hlc */
-	uint16_t key_len;
+	uint64_t born;   /* hlc */
+	size_t key_len;  /* what object_new got; bounded once it is valid */
 	const char *key; /* likewise */
 	size_t n_regs;
 	struct reg regs[]; /* ascending by field */
@@ -73,16 +73,21 @@ void object_unref(struct object *);         /* NULL is fine */
 /* Is it within the bounds, with registers ascending by field? It says nothing
  * of what the texts mean. */
 bool object_valid(const struct object *);
+bool reg_valid(const struct reg *);
 
 /* The register, or NULL. */
 const struct reg *object_get(const struct object *, uint16_t field);
 
 /* The object with this register merged in: another one, or the same with
- * another reference, when what is there wins. NULL: out of memory. */
+ * another reference, when what is there wins. Should that be more than
+ * OBJECT_REGS_MAX, those of the lowest fields stay, here as in object_merge:
+ * the same whatever came first. NULL: out of memory. */
 struct object *object_set(struct object *, const struct reg *);
 
 /* Both have the same uid. Of each register the later one; the result is
- * (a reference to) a or b when it equals one of them. NULL: out of memory. */
+ * (a reference to) a or b when it equals one of them. Where an uid was given
+ * twice, to different things, the greater by kind, born and key stays: wrong,
+ * but the same on every node. NULL: out of memory. */
 struct object *object_merge(struct object *a, struct object *b);
 
 int uid_cmp(struct uid, struct uid);
