@@ -235,6 +235,22 @@ merge_vv(struct replica *out, const struct replica *a, const struct replica *b)
 	return 0;
 }
 
+/* A stamp that is later than the clock of who sent it would win over what is
+ * written here from now on. */
+static void
+absorb(struct replica *r, uint64_t hlc)
+{
+	r->hlc = MAX(r->hlc, hlc);
+}
+
+static void
+absorb_object(struct replica *r, const struct object *o)
+{
+	absorb(r, o->born);
+	for (size_t i = 0; i < o->n_regs; i++)
+		absorb(r, o->regs[i].stamp.hlc);
+}
+
 /* What only one has is new to the other, unless the other has seen it: then it
  * has been removed there. */
 static int
@@ -265,8 +281,10 @@ merge_live(
 			if (o == NULL)
 				return -1;
 		}
-		if (o != NULL)
-			out->live[out->n_live++] = o;
+		if (o == NULL)
+			continue;
+		absorb_object(out, o);
+		out->live[out->n_live++] = o;
 	}
 	return 0;
 }
@@ -302,12 +320,13 @@ replica_merge(
 	struct replica *out = replica_new();
 	int rc = -1;
 
+	if (out != NULL)
+		out->hlc = MAX(r->hlc, other->hlc);
 	if (out == NULL || merge_vv(out, r, other) == -1 ||
 	    merge_live(out, r, other) == -1) {
 		errmsg_set(why, "out of memory");
 		goto out;
 	}
-	out->hlc = MAX(r->hlc, other->hlc);
 	if (replica_check(out, why) == -1)
 		goto out;
 	rc = same(r, out) ? 0 : 1;
@@ -380,6 +399,7 @@ insert(struct replica *r, struct object *o)
 		r->n_vv++;
 	}
 	r->vv[w].seq = o->uid.seq;
+	absorb_object(r, o);
 	return DELTA_APPLIED;
 }
 
@@ -389,13 +409,16 @@ add(struct replica *r, struct object *o)
 	uint32_t seq = vv_seq(r, o->uid.writer);
 	size_t at;
 
-	if (o->uid.seq > seq + 1)
+	if (!object_valid(o))
+		return DELTA_FAILED;
+	if (o->uid.seq - 1 > seq)
 		return DELTA_GAP;
-	if (o->uid.seq == seq + 1)
+	if (o->uid.seq - 1 == seq)
 		return insert(r, o);
 	at = live_at(r, o->uid);
 	if (at == r->n_live || uid_cmp(r->live[at]->uid, o->uid) != 0)
 		return DELTA_NOTHING; /* seen, and removed since */
+	absorb_object(r, o);
 	return put_in_place(r, at, object_merge(r->live[at], o));
 }
 
@@ -404,10 +427,13 @@ set(struct replica *r, const struct delta_set *s)
 {
 	size_t at = live_at(r, s->uid);
 
+	if (!reg_valid(&s->reg))
+		return DELTA_FAILED;
 	if (!covers(r, s->uid))
 		return DELTA_GAP;
 	if (at == r->n_live || uid_cmp(r->live[at]->uid, s->uid) != 0)
 		return DELTA_NOTHING;
+	absorb(r, s->reg.stamp.hlc);
 	return put_in_place(r, at, object_set(r->live[at], &s->reg));
 }
 
@@ -432,14 +458,15 @@ replica_apply(struct replica *r, const struct delta *d)
 {
 	enum delta_result result = DELTA_NOTHING;
 
+	if (d->hlc > HLC_MAX)
+		return DELTA_FAILED;
 	for (size_t i = 0; i < d->n_removes; i++)
 		result = worse(result, remove_object(r, d->removes[i]));
 	for (size_t i = 0; i < d->n_adds; i++)
 		result = worse(result, add(r, d->adds[i]));
 	for (size_t i = 0; i < d->n_sets; i++)
 		result = worse(result, set(r, &d->sets[i]));
-	if (d->hlc > r->hlc)
-		r->hlc = d->hlc;
+	absorb(r, d->hlc);
 	return result;
 }
 
@@ -448,7 +475,7 @@ replica_tick(struct replica *r, uint64_t wall_ms)
 {
 	uint64_t wall = MIN(wall_ms, HLC_MAX >> 16) << 16;
 
-	r->hlc = MAX(r->hlc + 1, wall);
+	r->hlc = MIN(MAX(r->hlc + 1, wall), HLC_MAX);
 	return r->hlc;
 }
 

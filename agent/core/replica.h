@@ -38,7 +38,7 @@ struct replica {
 	size_t n_live;
 	struct seen *vv; /* ascending by writer */
 	size_t n_vv;
-	uint64_t hlc; /* the latest stamp seen */
+	uint64_t hlc; /* no stamp seen is later */
 };
 
 struct replica *replica_new(void); /* empty. NULL: out of memory */
@@ -81,7 +81,7 @@ enum delta_result {
 	DELTA_NOTHING, /* all of it was known */
 	DELTA_APPLIED,
 	DELTA_GAP,    /* something before it is missing: a snapshot is needed */
-	DELTA_FAILED, /* out of memory, or over the bounds */
+	DELTA_FAILED, /* out of memory, over the bounds, or not valid */
 };
 
 /* With GAP and FAILED, what could be taken has been (which is harmless: each
@@ -92,10 +92,12 @@ enum delta_result replica_apply(struct replica *, const struct delta *);
 struct object *replica_find(const struct replica *, struct uid);
 
 /* The next stamp that this node may issue; the clock of the wall is followed
- * where it is ahead. Absorbed at once. */
+ * where it is ahead. Absorbed at once. At HLC_MAX it stands still, and writers
+ * decide what is later: worse, but nobody refuses what is written. */
 uint64_t replica_tick(struct replica *, uint64_t wall_ms);
 
-/* The seq that the writer's next object gets. */
+/* The seq that the writer's next object gets; 0: it has had them all, and
+ * another writer is needed. */
 uint32_t replica_next_seq(const struct replica *, uint64_t writer);
 
 #endif
