@@ -13,6 +13,18 @@
 #define PANIC_DEFAULT 25
 
 const char *
+spec_kind_name(enum object_kind kind)
+{
+	static const char *const kinds[] = {
+	    [OBJECT_SERVICE] = "service",
+	    [OBJECT_BACKEND] = "backend",
+	    [OBJECT_NODE] = "node",
+	};
+
+	return kinds[kind];
+}
+
+const char *
 spec_field_name(enum object_kind kind, uint16_t field)
 {
 	const struct spec_field_row *row = spec_row(kind, field);
@@ -81,6 +93,7 @@ spec_backend_parse(const char *key, size_t len,
     char service[FORWARDING_NAME_MAX], struct addr *addr)
 {
 	const char *space = memchr(key, ' ', len);
+	char text[ADDR_TEXT_MAX];
 	size_t name_len;
 
 	if (space == NULL)
@@ -88,6 +101,9 @@ spec_backend_parse(const char *key, size_t len,
 	name_len = (size_t)(space - key);
 	if (!forwarding_name_valid(key, name_len) ||
 	    addr_parse(addr, space + 1) == -1 || !addr_is_reachable(addr))
+		return -1;
+	/* One backend, one key: in another spelling it would be there twice. */
+	if (strcmp(addr_format(addr, text), space + 1) != 0)
 		return -1;
 	memcpy(service, key, name_len);
 	service[name_len] = '\0';
@@ -136,8 +152,8 @@ read_line(enum object_kind kind, char *line, struct spec_target *to,
 	*text++ = '\0';
 	row = spec_row(kind, spec_field_find(kind, line, strlen(line)));
 	if (row == NULL)
-		return errmsg_set(why, "a %s has no '%.64s'",
-		    kind == OBJECT_BACKEND ? "backend" : "service", line);
+		return errmsg_set(
+		    why, "a %s has no '%.64s'", spec_kind_name(kind), line);
 	if (row->take(to, text, &cause) == -1)
 		return errmsg_set(why, "%s %.400s", row->name, cause.text);
 	reg->field = row->field;

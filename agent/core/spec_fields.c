@@ -73,16 +73,29 @@ count_parts(const char *text)
 	return n;
 }
 
+/* What has no memory now has some later, so it is no reason to leave an object
+ * out: nodes would differ. */
+static int
+no_memory(struct spec_target *to, struct errmsg *why)
+{
+	to->no_memory = true;
+	return errmsg_set(why, "out of memory");
+}
+
 static int
 take_vips(struct spec_target *to, const char *text, struct errmsg *why)
 {
 	struct conf_service *s = to->service;
 	size_t n = count_parts(text);
-	char *list = arena_copy(to->arena, text, strlen(text)), *part;
+	char *list, *part;
 
+	if (n > FORWARDING_MAX_ENDPOINTS)
+		return errmsg_set(why, "must be at most %d, got %zu",
+		    FORWARDING_MAX_ENDPOINTS, n);
+	list = arena_copy(to->arena, text, strlen(text));
 	s->vips = arena_alloc(to->arena, n, sizeof(*s->vips));
 	if (list == NULL || s->vips == NULL)
-		return errmsg_set(why, "out of memory");
+		return no_memory(to, why);
 	for (s->n_vips = 0; (part = next_part(&list)) != NULL; s->n_vips++) {
 		struct addr *a = &s->vips[s->n_vips];
 
@@ -132,12 +145,17 @@ static int
 take_ports(struct spec_target *to, const char *text, struct errmsg *why)
 {
 	struct conf_service *s = to->service;
-	char *list = arena_copy(to->arena, text, strlen(text)), *part;
+	size_t n = count_parts(text);
+	char *list, *part;
 	uint32_t port;
 
-	s->ports = arena_alloc(to->arena, count_parts(text), sizeof(*s->ports));
+	if (n > FORWARDING_MAX_ENDPOINTS)
+		return errmsg_set(why, "must be at most %d, got %zu",
+		    FORWARDING_MAX_ENDPOINTS, n);
+	list = arena_copy(to->arena, text, strlen(text));
+	s->ports = arena_alloc(to->arena, n, sizeof(*s->ports));
 	if (list == NULL || s->ports == NULL)
-		return errmsg_set(why, "out of memory");
+		return no_memory(to, why);
 	s->n_ports = 0;
 	if (text[0] == '\0')
 		return 0;
@@ -248,7 +266,7 @@ take_check(struct spec_target *to, const char *text, struct errmsg *why)
 		text, strlen(text), &to->service->check, &cause) == 0)
 		return 0;
 	return errmsg_set(
-	    why, "must be such as 'http port=80 path=/': %.300s", cause.text);
+	    why, "cannot be that: %.380s", cause.text + strlen("check: "));
 }
 
 static void

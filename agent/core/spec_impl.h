@@ -13,6 +13,7 @@ struct spec_target {
 	struct conf_service *service;
 	struct conf_backend *backend;
 	enum spec_node node;
+	bool no_memory; /* why a field could not be taken: not its text */
 };
 
 struct spec_text {
@@ -29,6 +30,8 @@ struct spec_field_row {
 	int (*take)(struct spec_target *, const char *text, struct errmsg *);
 	void (*put)(const struct spec_target *, struct spec_text *);
 };
+
+const char *spec_kind_name(enum object_kind);
 
 /* NULL: there is none. */
 const struct spec_field_row *spec_row(enum object_kind, uint16_t field);

@@ -6,6 +6,8 @@
  * out and named: the same on every node, whatever it heard first. */
 #include "config.h"
 
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/param.h>
@@ -36,7 +38,9 @@ cmp_key(const struct object *a, const struct object *b)
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
 	cmp = memcmp(a->key, b->key, MIN(a->key_len, b->key_len));
-	return cmp != 0 ? cmp : a->key_len - b->key_len;
+	if (cmp != 0)
+		return cmp;
+	return (a->key_len > b->key_len) - (a->key_len < b->key_len);
 }
 
 /* By key; of one key the last born first. */
@@ -89,21 +93,28 @@ count_kind(const struct view *v, enum object_kind kind)
 	return n;
 }
 
+/* What others wrote may be any bytes, and goes to where UTF-8 is expected. */
+static char *
+printable(struct arena *arena, const char *text)
+{
+	char *copy = arena_copy(arena, text, strlen(text));
+
+	for (char *p = copy; p != NULL && *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	return copy;
+}
+
 static int
 leave_out(struct view *v, const struct object *o, const char *why)
 {
-	static const char *const kinds[] = {
-	    [OBJECT_SERVICE] = "service ",
-	    [OBJECT_BACKEND] = "backend ",
-	    [OBJECT_NODE] = "node ",
-	};
 	struct spec_view *out = v->out;
 	struct spec_ignored *to = &out->ignored[out->n_ignored++];
 	struct errmsg what;
 
-	errmsg_set(&what, "%s%s", kinds[o->kind], o->key);
-	to->what = arena_copy(out->arena, what.text, strlen(what.text));
-	to->why = arena_copy(out->arena, why, strlen(why));
+	errmsg_set(&what, "%s %s", spec_kind_name(o->kind), o->key);
+	to->what = printable(out->arena, what.text);
+	to->why = printable(out->arena, why);
 	return to->what != NULL && to->why != NULL ? 0 : -1;
 }
 
@@ -149,11 +160,21 @@ n_ports(const struct conf_service *s)
 }
 
 static int
+taken(const struct forwarding_endpoint *e, struct errmsg *why)
+{
+	char vip[ADDR_TEXT_MAX], port[16] = "every port";
+
+	if (e->port != 0)
+		snprintf(port, sizeof(port), "port %u", e->port);
+	return errmsg_set(why, "VIP %s, %s, %s is another service's already",
+	    addr_format(&e->vip, vip),
+	    e->protocol == IPPROTO_UDP ? "udp" : "tcp", port);
+}
+
+static int
 find_clash(
     const struct view *v, const struct conf_service *s, struct errmsg *why)
 {
-	char vip[ADDR_TEXT_MAX];
-
 	if (v->out->conf->n_services == FORWARDING_MAX_SERVICES)
 		return errmsg_set(why, "there are %d services already",
 		    FORWARDING_MAX_SERVICES);
@@ -168,10 +189,7 @@ find_clash(
 			struct forwarding_endpoint e = endpoint(s, i, j);
 
 			if (is_taken(v, &e))
-				return errmsg_set(why,
-				    "VIP %s, port %u is another service's "
-				    "already",
-				    addr_format(&e.vip, vip), e.port);
+				return taken(&e, why);
 		}
 	return 0;
 }
@@ -204,7 +222,9 @@ view_service(struct view *v, const struct object *o)
 	spec_defaults(&to);
 	if (!forwarding_name_valid(o->key, o->key_len))
 		return leave_out(v, o, "it has no valid name");
-	if (spec_take(&to, o, &why) == -1 || find_clash(v, s, &why) == -1)
+	if (spec_take(&to, o, &why) == -1)
+		return to.no_memory ? -1 : leave_out(v, o, why.text);
+	if (find_clash(v, s, &why) == -1)
 		return leave_out(v, o, why.text);
 	s->announce_again = MAX(s->announce_again, s->announce_min);
 	if ((s->name = arena_copy(conf->arena, o->key, o->key_len)) == NULL)
@@ -227,8 +247,10 @@ view_services(struct view *v)
 {
 	struct conf *conf = v->out->conf;
 
+	/* One more to try the next in. */
 	conf->services = arena_alloc(conf->arena,
-	    count_kind(v, OBJECT_SERVICE) + 1, sizeof(*conf->services));
+	    MIN(count_kind(v, OBJECT_SERVICE), FORWARDING_MAX_SERVICES) + 1,
+	    sizeof(*conf->services));
 	v->endpoints = malloc(FORWARDING_MAX_ENDPOINTS * sizeof(*v->endpoints));
 	if (conf->services == NULL || v->endpoints == NULL)
 		return -1;
@@ -285,7 +307,7 @@ place_backend(struct view *v, const struct object *o, struct conf_backend *b,
 	if (spec_backend_parse(o->key, o->key_len, name, &b->addr) == -1)
 		return leave_out(v, o, "it has no valid key");
 	if (spec_take(&to, o, &why) == -1)
-		return leave_out(v, o, why.text);
+		return to.no_memory ? -1 : leave_out(v, o, why.text);
 	if (is_vip(v, &b->addr))
 		return leave_out(v, o,
 		    "its address is a VIP; it needs one of its own to be "
