@@ -73,7 +73,8 @@ sort_objects(struct view *v, const struct replica *r)
 	v->objects = malloc((r->n_live + 1) * sizeof(struct object *));
 	if (v->objects == NULL)
 		return -1;
-	memcpy(v->objects, r->live, r->n_live * sizeof(struct object *));
+	for (size_t i = 0; i < r->n_live; i++)
+		v->objects[i] = r->live[i];
 	qsort(v->objects, r->n_live, sizeof(struct object *), cmp_by_key);
 	for (size_t i = 0; i < r->n_live; i++)
 		if (n == 0 || cmp_key(v->objects[n - 1], v->objects[i]) != 0)

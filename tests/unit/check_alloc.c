@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every allocation of the configuration, of the view, of the forwarding state,
  * of checks and votes, of a reading of BIRD and for a client fails once: each
- * must say so and leave nothing behind. The program brings its own malloc for
- * that, on top of glibc's; it is not built with sanitizers, which do the same.
- */
+ * must say so and leave nothing behind. */
 #include "config.h"
 
 #include <errno.h>
@@ -27,64 +25,9 @@
 #include "common/unix_socket.h"
 #include "common/view.h"
 #include "tests/unit/bird_samples.h"
+#include "tests/unit/failing_malloc.h"
 #include "tests/unit/fake_bird.h"
 #include "tests/unit/unit.h"
-
-void *__libc_malloc(size_t);
-void *__libc_calloc(size_t, size_t);
-void *__libc_realloc(void *, size_t);
-void __libc_free(void *);
-
-static long countdown = -1; /* allocations until the one that fails */
-static long live;           /* blocks that are not freed yet */
-static bool has_failed;
-
-static bool
-fails(void)
-{
-	if (countdown != 0) {
-		countdown -= countdown > 0;
-		return false;
-	}
-	countdown = -1;
-	has_failed = true;
-	errno = ENOMEM;
-	return true;
-}
-
-void *
-malloc(size_t size)
-{
-	void *p = fails() ? NULL : __libc_malloc(size);
-
-	live += p != NULL;
-	return p;
-}
-
-void *
-calloc(size_t n, size_t size)
-{
-	void *p = fails() ? NULL : __libc_calloc(n, size);
-
-	live += p != NULL;
-	return p;
-}
-
-void *
-realloc(void *old, size_t size)
-{
-	void *p = fails() ? NULL : __libc_realloc(old, size);
-
-	live += p != NULL && old == NULL;
-	return p;
-}
-
-void
-free(void *p)
-{
-	live -= p != NULL;
-	__libc_free(p);
-}
 
 static const char text[] =
     "node: {name: lb, user: nobody}\n"
@@ -273,7 +216,7 @@ try_freshness(struct errmsg *why)
 }
 
 static const struct {
-	bool (*try)(struct errmsg *);
+	failing_malloc_try try;
 	const char *error;
 } rows[] = {
     {try_conf, "out of memory"},
@@ -290,30 +233,7 @@ static const struct {
 
 START_TEST(each_allocation_fails)
 {
-	for (long n = 0; n < 10000; n++) {
-		struct errmsg why = {""};
-		long before = live;
-		bool worked;
-
-		has_failed = false;
-		countdown = n;
-		worked = rows[_i].try(&why);
-		countdown = -1;
-		ck_assert_msg(live == before,
-		    "%ld blocks leak when allocation "
-		    "%ld fails",
-		    live - before, n);
-		if (!has_failed) {
-			ck_assert_msg(worked && n > 0, "%s", why.text);
-			return;
-		}
-		ck_assert_msg(!worked, "worked without allocation %ld", n);
-		ck_assert_msg(why.text[0] != '\0', "no reason");
-		if (rows[_i].error != NULL)
-			ck_assert_msg(strstr(why.text, rows[_i].error) != NULL,
-			    "allocation %ld: %s", n, why.text);
-	}
-	ck_abort_msg("no end");
+	failing_malloc_each(rows[_i].try, rows[_i].error, false);
 }
 END_TEST
 
@@ -355,13 +275,13 @@ START_TEST(client_without_memory)
 	ck_assert_msg(ctl != NULL, "%s", why.text);
 	event_base_loop(base, EVLOOP_NONBLOCK); /* makes what it keeps */
 	before = open_descriptors();
-	has_failed = true;
-	for (long n = 0; has_failed; n++) {
+	failing_malloc.has_failed = true;
+	for (long n = 0; failing_malloc.has_failed; n++) {
 		ck_assert_int_ne(fd = unix_connect(path, &why), -1);
-		has_failed = false;
-		countdown = n;
+		failing_malloc.has_failed = false;
+		failing_malloc.countdown = n;
 		event_base_loop(base, EVLOOP_NONBLOCK);
-		countdown = -1;
+		failing_malloc.countdown = -1;
 		close(fd);
 		event_base_loop(base, EVLOOP_NONBLOCK);
 		ck_assert_msg(open_descriptors() == before,
@@ -424,11 +344,11 @@ read_bird(const char *path, long n)
 
 	ctl = birdctl_new_timed(base, path, &times, count_reports, by_state);
 	ck_assert_ptr_nonnull(ctl);
-	has_failed = false;
-	countdown = n;
+	failing_malloc.has_failed = false;
+	failing_malloc.countdown = n;
 	while (by_state[BIRD_OK] == 0)
 		event_base_loop(base, EVLOOP_ONCE);
-	countdown = -1;
+	failing_malloc.countdown = -1;
 	ck_assert_msg(by_state[BIRD_ABSENT] + by_state[BIRD_DENIED] == 0,
 	    "allocation %ld", n);
 	birdctl_free(ctl);
@@ -447,14 +367,14 @@ START_TEST(bird_without_memory)
 	snprintf(path, sizeof(path), "%s/bird.ctl", dir);
 	child = start_fake_bird(path);
 	read_bird(path, -1); /* makes what libevent keeps */
-	blocks = live;
+	blocks = failing_malloc.live;
 	descriptors = open_descriptors();
-	has_failed = true;
-	for (long n = 0; has_failed; n++) {
+	failing_malloc.has_failed = true;
+	for (long n = 0; failing_malloc.has_failed; n++) {
 		read_bird(path, n);
-		ck_assert_msg(live == blocks,
-		    "%ld blocks leak when allocation %ld fails", live - blocks,
-		    n);
+		ck_assert_msg(failing_malloc.live == blocks,
+		    "%ld blocks leak when allocation %ld fails",
+		    failing_malloc.live - blocks, n);
 		ck_assert_msg(open_descriptors() == descriptors,
 		    "a descriptor leaks when allocation %ld fails", n);
 	}

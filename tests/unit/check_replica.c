@@ -13,7 +13,7 @@
 #include "tests/unit/history.h"
 #include "tests/unit/unit.h"
 
-#define SEEDS 60
+#define SEEDS 25
 #define STEPS 500
 
 static void
