@@ -453,8 +453,9 @@ observe_tick(struct core *core, struct mono now, struct core_outputs *out)
 		cl->observe_at = after_ms(now, COALESCE_MS);
 	ready = ready ||
 	    (cl->join != JOIN_WAITING && first_round_done(core, now));
-	/* The first record goes out whole, and at once. */
-	if (reached(now, cl->observe_at) ||
+	/* The first record goes out at once, that the others need not wait, and
+	 * the first that says something likewise. */
+	if (reached(now, cl->observe_at) || cl->records[0].arena == NULL ||
 	    (ready && !cl->health_ready &&
 		checks_version(cl->checks) != cl->checks_version))
 		publish(core, out);
