@@ -126,8 +126,10 @@ static const struct {
     {B, "state=active", NULL, "enabled, draining or disabled, got 'active'"},
     {B, "ports=80", NULL, "a backend has no 'ports'"},
     {N, "state=active", "active", NULL},
+    {N, "state=forced", "forced", NULL},
     {N, "state=draining", "draining", NULL},
-    {N, "state=enabled", NULL, "must be active or draining, got 'enabled'"},
+    {N, "state=enabled", NULL,
+	"must be active, draining or forced, got 'enabled'"},
     {N, "weight=1", NULL, "a node has no 'weight'"},
 };
 
