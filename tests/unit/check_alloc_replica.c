@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <openssl/err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,18 @@ static struct digest_text before, imported;
 static uint8_t digested[REPLICA_DIGEST_LEN];
 static char *viewed;
 
+/* To read it needs more memory than an arena has left. */
+static struct reg
+long_list(void)
+{
+	static char list[8192];
+	size_t n = 0;
+
+	for (int i = 1; i <= 1000; i++)
+		n += (size_t)sprintf(&list[n], "%s%d", i > 1 ? "," : "", i);
+	return (struct reg){SPEC_PORTS, (uint16_t)n, {9, 8}, list};
+}
+
 /* Both have changed a thing that the other has not, and something cannot take
  * part. */
 static void
@@ -43,6 +56,8 @@ setup(void)
 	c.set = (struct reg){SPEC_PORTS, 4, {9, 9}, "80,9"};
 	ck_assert_int_eq(change_apply(&c, theirs), DELTA_APPLIED);
 	c.set = (struct reg){SPEC_PANIC, 1, {9, 9}, "1"};
+	ck_assert_int_eq(change_apply(&c, ours), DELTA_APPLIED);
+	c.set = long_list();
 	ck_assert_int_eq(change_apply(&c, ours), DELTA_APPLIED);
 	c.uid = ours->live[ours->n_live - 1]->uid;
 	c.set = (struct reg){SPEC_WEIGHT, 1, {9, 9}, "0"};

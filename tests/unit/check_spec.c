@@ -234,6 +234,15 @@ static const char *const files[] = {
     HEAD " []\n",
     HEAD DNS WEB,
     HEAD "- {name: a, vips: [192.0.2.1], protocol: tcp, backends: []}\n",
+    "cluster: {seed: 000102030405060708090a0b0c0d0e0f}\nservices:\n" DNS,
+    "node: {name: lb}\n"
+    "cluster: {seed: 000102030405060708090a0b0c0d0e0f, name: c,\n"
+    "          identity: /etc/id, nodes: [{name: lb, address: 10.0.0.1}]}\n"
+    "services:\n" WEB,
+    "node: {name: lb}\n"
+    "cluster: {seed: 000102030405060708090a0b0c0d0e0f, name: c,\n"
+    "          psk: /etc/psk, nodes: [{name: lb, address: 10.0.0.1}]}\n"
+    "services:\n" WEB,
 };
 
 START_TEST(import_and_view_give_the_file)
