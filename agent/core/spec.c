@@ -81,11 +81,13 @@ char *
 spec_backend_key(
     struct arena *arena, const char *service, const struct addr *addr)
 {
-	char text[ADDR_TEXT_MAX], key[OBJECT_KEY_MAX + 1];
-	int n = snprintf(
-	    key, sizeof(key), "%s %s", service, addr_format(addr, text));
+	char text[ADDR_TEXT_MAX];
+	size_t size = strlen(service) + sizeof(text) + 1;
+	char *key = arena_alloc(arena, size, 1);
 
-	return arena_copy(arena, key, (size_t)n);
+	if (key != NULL)
+		snprintf(key, size, "%s %s", service, addr_format(addr, text));
+	return key;
 }
 
 int

@@ -53,12 +53,14 @@ struct arena;
 int spec_read(enum object_kind, const char *lines, struct reg *regs,
     struct arena *, struct errmsg *why);
 
-/* The key of a backend. NULL: out of memory. */
+/* The key of a backend, of any service name, a wrong one too. NULL: out of
+ * memory. */
 char *spec_backend_key(
     struct arena *, const char *service, const struct addr *);
 
 /* An object that takes no part, and why: its text cannot be read, it clashes
- * with one that is older, or its service is not there. */
+ * with one that is older, or its service is not there. Both are printable
+ * ASCII, whatever the object has in it. */
 struct spec_ignored {
 	const char *what; /* "service web", "backend web 10.1.0.7" */
 	const char *why;

@@ -228,6 +228,23 @@ START_TEST(names_of_fields)
 }
 END_TEST
 
+/* A command may name any service: the key is then one that is not found. */
+START_TEST(key_of_a_backend)
+{
+	char name[OBJECT_KEY_MAX * 2];
+	struct addr addr;
+	char *key;
+
+	ck_assert_int_eq(addr_parse(&addr, "2001:DB8::1"), 0);
+	ck_assert_str_eq(
+	    spec_backend_key(arena, "web", &addr), "web 2001:db8::1");
+	memset(name, 'n', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	key = spec_backend_key(arena, name, &addr);
+	ck_assert_uint_eq(strlen(key), sizeof(name) + strlen("2001:db8::1"));
+}
+END_TEST
+
 /* From file to replica to configuration. */
 
 static const char *const files[] = {
@@ -421,6 +438,7 @@ make_suite(void)
 	tcase_add_test(tc, several_fields);
 	tcase_add_test(tc, lists_at_the_limit);
 	tcase_add_test(tc, names_of_fields);
+	tcase_add_test(tc, key_of_a_backend);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("file");
 	tcase_add_loop_test(tc, import_and_view_give_the_file, 0, ROWS(files));

@@ -212,6 +212,32 @@ START_TEST(duplicates_by_key)
 }
 END_TEST
 
+/* Nodes whose files differ: all of both, each key once. */
+START_TEST(two_files)
+{
+	struct conf *c = parse(
+	    HEAD "- {name: a, vips: [192.0.2.1], protocol: tcp, backends: [\n"
+		 "   {address: 10.0.0.1}, {address: 10.0.0.2}]}\n");
+	struct conf *d = parse(
+	    HEAD "- {name: a, vips: [192.0.2.1], protocol: tcp, backends: [\n"
+		 "   {address: 10.0.0.2, weight: 2}]}\n"
+		 "- {name: b, vips: [192.0.2.2], protocol: tcp, backends: [\n"
+		 "   {address: 10.0.0.3}]}\n");
+	struct replica *r = import(c), *s = import(d);
+	struct spec_view *v = view_of(r, s);
+
+	ck_assert_uint_eq(v->n_ignored, 0);
+	ck_assert_uint_eq(v->conf->n_services, 2);
+	ck_assert_uint_eq(service(v, "a")->n_backends, 2);
+	ck_assert_uint_eq(service(v, "b")->n_backends, 1);
+	spec_view_free(v);
+	replica_free(r);
+	replica_free(s);
+	conf_free(c);
+	conf_free(d);
+}
+END_TEST
+
 START_TEST(backend_is_a_vip)
 {
 	struct spec_view *v;
@@ -433,6 +459,7 @@ make_suite(void)
 	tcase_add_test(tc, clash_of_three);
 	tcase_add_test(tc, no_clash);
 	tcase_add_test(tc, duplicates_by_key);
+	tcase_add_test(tc, two_files);
 	tcase_add_test(tc, backend_is_a_vip);
 	tcase_add_test(tc, backends_left_without_service);
 	tcase_add_test(tc, table_too_small);
