@@ -31,6 +31,7 @@
  *   KEEP     what was granted outlives the attempt
  *   EARLY    a node grants as soon as it is undrained, before it announces
  *   COUNTER  a node that restarts counts its attempts from 1 again
+ * and REACH, which says that what the model is about never happens.
  */
 
 #ifndef NODES
@@ -153,6 +154,11 @@ inline withdraw(n)
 		break
 	od;
 	assert(announcing >= MIN || shaken[n]);
+#ifdef REACH
+	/* As few as may be, by a second attempt, after all came back. */
+	assert(!(announcing == MIN && attempt[n] == 2 && crashes == CRASHES &&
+	    !shaken[n]));
+#endif
 	shaken[n] = false
 }
 

@@ -36,6 +36,7 @@
  *   REUSE         a node that was rolled back goes on with its old writer
  *   REIMPORT      an import puts everything in place, whatever the node knows
  *   NEWIMPORT     an import draws a new writer, as a command does
+ * and REACH, which says that what the model is about never happens.
  */
 
 #ifndef OPS
@@ -57,8 +58,10 @@
 
 /* Writers: one of each node, one of each further life of node 0, the file's. */
 #define WRITERS (NODES + LIVES)
+#define WRITER(n) (((n) == 0 && life > 0) -> NODES - 1 + life : (n))
 #define FILE_WRITER (WRITERS - 1)
-#define FILE_DOTS (((1 << SEQS) - 1) << (FILE_WRITER * SEQS))
+#define OF_WRITER(w) (((1 << SEQS) - 1) << (w) * SEQS)
+#define FILE_DOTS OF_WRITER(FILE_WRITER)
 
 #if WRITERS * SEQS > 15
 #error "LIVES, SEQS: more dots than a short has bits, or ON_DOT names"
@@ -70,7 +73,7 @@
 /* REUSE: what node 0 adds in its second life has the dots of its first, so two
  * objects are the same to all who compare dots; one of both is kept. */
 #ifdef REUSE
-#define FIRST ((1 << SEQS) - 1)
+#define FIRST OF_WRITER(0)
 #define SHIFT (NODES * SEQS)
 #define SAME(set) ((set) | ((set) & FIRST) << SHIFT | (((set) >> SHIFT) & FIRST))
 #define ONE_OF(set) ((set) & ~(((set) >> SHIFT) & FIRST))
@@ -82,7 +85,7 @@
 /* NEWIMPORT: the second life imports with a writer of its own. The objects have
  * the names of those that the file's own writer added. */
 #ifdef NEWIMPORT
-#define SECOND (((1 << SEQS) - 1) << (NODES * SEQS))
+#define SECOND OF_WRITER(NODES)
 #define NAMES(set) (((set) & ~SECOND) | ((set) & SECOND) << SEQS)
 #define IMPORT_DOTS(n) (((n) == 0 && life > 0) -> SECOND : FILE_DOTS)
 #else
@@ -185,7 +188,15 @@ inline check_convergence()
 	copy(y, node[1]);
 	merge(y, z);
 	assert(x.live == y.live && x.vv == y.vv);
-	check_state(x)
+	check_state(x);
+#ifdef REACH
+	/* What node 0 added in both lives is there, what was removed of the
+	 * file is not, though node 0 imported it again. */
+	assert(!(life == 1 && (x.live & OF_WRITER(0)) &&
+	    (x.live & OF_WRITER(NODES)) && (x.removed & FILE_DOTS) &&
+	    node[0].added == ((x.live & OF_WRITER(NODES)) | FILE_DOTS) &&
+	    (node[0].live & x.removed)))
+#endif
 }
 
 inline check(n)
@@ -202,7 +213,7 @@ inline acknowledge(n)
 
 inline add(n)
 {
-	dot = ((n == 0 && life > 0) -> NODES - 1 + life : n) * SEQS;
+	dot = WRITER(n) * SEQS;
 	new = SAME(BIT(dot));
 	do
 	:: node[n].vv & new ->
@@ -347,9 +358,7 @@ inline restore()
 		SAY_DOT("node %d removes %d.%d\n", e); remove(_pid, e) } \
 	WITHOUT(e)
 
-#define OWN_DOTS \
-	(((1 << SEQS) - 1) << \
-	    ((_pid == 0 && life > 0) -> NODES - 1 + life : _pid) * SEQS)
+#define OWN_DOTS OF_WRITER(WRITER(_pid))
 
 active [NODES] proctype replica()
 {
