@@ -6,23 +6,23 @@
  *
  * What it models of agent/core/grant.c:
  *
- *   drain()      a new attempt, and with it no grants; what a node asks its peers
- *                is a request that carries the attempt
- *   undrain()    the attempt is void; what was withdrawn is announced again, not
- *                at once but when the gate lets it (RETURNING)
+ *   drain()      a new attempt, and with it no grants; what a node asks its
+ *                peers is a request that carries the attempt
+ *   undrain()    the attempt is void; what was withdrawn is announced again,
+ *                not at once but when the gate lets it (RETURNING)
  *   grant()      only while announced and not draining; for this one attempt
  *   hold()       a grant counts for the attempt it names
  *   withdraw()   with min_announced grants
  *   crash()      the routes are gone; if it is to drain it stays away, else it
  *                comes back through the gate; attempts never have an old number
  *
- * Not in here: --force, which may withdraw the last; the linger and the exchange
- * of flows, which need no grant.
+ * Not in here: --force, which may withdraw the last; the linger and the
+ * exchange of flows, which need no grant.
  *
  * Checked: whenever a node withdraws MIN others announce, unless one crashed
- * since its attempt started. Why it holds for any number of nodes: take, of those
- * that left since then, the one whose attempt started last. Its granters announced
- * after that, so to be gone they would need a later attempt.
+ * since its attempt started. Why it holds for any number of nodes: take, of
+ * those that left since then, the one whose attempt started last. Its granters
+ * announced after that, so to be gone they would need a later attempt.
  *
  * Faults that Spin must find (-D; one at a time):
  *   NAIVE    a node looks at what it last heard of its peers, and asks nobody

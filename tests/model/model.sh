@@ -56,16 +56,16 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# search OPTIMIZE MODEL -D...: leaves what Spin, the compiler and the search said
-# in $work/said. A search that is cut short says so itself.
+# search OPTIMIZE MODEL -D...: leaves what Spin, the compiler and the search
+# said in $work/said. A search that is cut short says so itself.
 search() {
 	local optimize=$1 model=$2
 	shift 2
 	rm -f "$work"/pan* "$work/$model.pml.trail"
 	cp "$srcdir/$model.pml" "$work"
 	# All that a step does it does at once, so there is nothing to reduce.
-	(cd "$work" && spin -a "$@" "$model.pml" && "${CC:-cc}" "$optimize" -w -DSAFETY \
-	    -DNOREDUCE -DMEMLIM="$memory" -o pan pan.c) \
+	(cd "$work" && spin -a "$@" "$model.pml" && "${CC:-cc}" "$optimize" -w \
+	    -DSAFETY -DNOREDUCE -DMEMLIM="$memory" -o pan pan.c) \
 	    >"$work/said" 2>&1 || return 0
 	(cd "$work" && exec ./pan -m10000) >>"$work/said" 2>&1 &
 	pan=$!

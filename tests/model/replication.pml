@@ -1,33 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The replicated configuration: objects with unique ids ("dots": a writer and
- * its sequence number), a version vector, and no tombstones. Three nodes add and
- * remove; deltas and full snapshots come late, twice or never; one node restarts
- * from an old state file; all import the same file, again when they lost it.
+ * its sequence number), a version vector, and no tombstones. Three nodes add
+ * and remove; deltas and full snapshots come late, twice or never; one node
+ * restarts from an old state file; all import the same file, again when they
+ * lost it.
  *
  * What it models of agent/core/replica.c:
  *
  *   merge_objects()   the join of two states, also what a complete full does
- *   deliver_add(),    the rules for one delta: next in sequence, known, or after
- *   deliver_remove()  a gap
+ *   deliver_add(),    the rules for one delta: next in sequence, known, or
+ *   deliver_remove()  after a gap
  *   add(), remove()   what an operator does at a node
  *   import()          the configuration file: its writer is a hash of what it
  *                     says, so it is the same constant state on every node, and
  *                     an import is a merge with that
- *   take_full(),      a snapshot as it leaves, and as it is merged; the receiver
- *   deliver_full()    stages it, so one that is cut short never came
+ *   take_full(),      a snapshot as it leaves, and as it is merged; the
+ *   deliver_full()    receiver stages it, so one that is cut short never came
  *   save(), restore() a state file older than what its node has said since; the
  *                     next life has a writer of its own
  *
  * Not in here: the fields of objects (last writer wins), keys that two objects
  * share, the epoch of a reset.
  *
- * A set of dots is a mask: dot `seq` of writer w is bit w * SEQS + seq. A version
- * vector is the mask of the dots it covers. Beside its state each node, file and
- * message carries a ghost: the adds and the removes that led to it. A node must
- * have what was added and not removed in that history, no more (nothing comes
- * back) and no less (nothing acknowledged is lost); and so must all, with the
- * same state, when they have merged in pairs. Both are checked after each step.
+ * A set of dots is a mask: dot `seq` of writer w is bit w * SEQS + seq. A
+ * version vector is the mask of the dots it covers. Beside its state each node,
+ * file and message carries a ghost: the adds and the removes that led to it. A
+ * node must have what was added and not removed in that history, no more
+ * (nothing comes back) and no less (nothing acknowledged is lost); and so must
+ * all, with the same state, when they have merged in pairs. Both are checked
+ * after each step.
  *
  * Faults that Spin must find (-D; one at a time):
  *   TOMBSTONE_GC  tombstones that expire, instead of the version vector
@@ -75,7 +77,8 @@
 #ifdef REUSE
 #define FIRST OF_WRITER(0)
 #define SHIFT (NODES * SEQS)
-#define SAME(set) ((set) | ((set) & FIRST) << SHIFT | (((set) >> SHIFT) & FIRST))
+#define SAME(set) \
+	((set) | ((set) & FIRST) << SHIFT | (((set) >> SHIFT) & FIRST))
 #define ONE_OF(set) ((set) & ~(((set) >> SHIFT) & FIRST))
 #else
 #define SAME(set) (set)
@@ -108,7 +111,7 @@ state snapshot; /* the snapshot that is on its way */
 state file; /* node 0's state file, as it was once */
 bool saved = (LIVES == 1); /* not again in this life */
 byte life;
-short adds; /* deltas ever sent: each may come at any time, any number of times */
+short adds; /* deltas ever sent: each may come at any time, and again */
 short removes;
 byte ops;
 bool acted; /* node 1 did: see MAY_ACT */
@@ -344,7 +347,8 @@ inline restore()
 #ifdef PARTIAL
 #define WITHOUT(e) \
 	:: d_step { snapshot.live & BIT(e) -> \
-		SAY_DOT("node %d merges a full without %d.%d\n", e); deliver_without(_pid, e) }
+		SAY_DOT("node %d merges a full without %d.%d\n", e); \
+		deliver_without(_pid, e) }
 #else
 #define WITHOUT(e)
 #endif
@@ -353,7 +357,8 @@ inline restore()
 	:: d_step { adds & BIT(e) -> \
 		SAY_DOT("node %d gets add %d.%d\n", e); deliver_add(_pid, e) } \
 	:: d_step { removes & BIT(e) -> \
-		SAY_DOT("node %d gets remove %d.%d\n", e); deliver_remove(_pid, e) } \
+		SAY_DOT("node %d gets remove %d.%d\n", e); \
+		deliver_remove(_pid, e) } \
 	:: d_step { MAY_ACT(_pid) && (node[_pid].live & BIT(e)) -> \
 		SAY_DOT("node %d removes %d.%d\n", e); remove(_pid, e) } \
 	WITHOUT(e)
@@ -368,7 +373,8 @@ end:	do
 		add(_pid); SAY_DOT("node %d adds %d.%d\n", dot) }
 	:: d_step { (node[_pid].vv & IMPORT_DOTS(_pid)) != IMPORT_DOTS(_pid) ->
 		SAY("node %d imports\n"); import(_pid) }
-	:: d_step { node[_pid].vv != snapshot.vv || node[_pid].live != snapshot.live ->
+	:: d_step { node[_pid].vv != snapshot.vv ||
+	    node[_pid].live != snapshot.live ->
 		SAY("node %d sends a full\n"); take_full(_pid) }
 	:: d_step { snapshot.vv ->
 		SAY("node %d merges a full\n"); deliver_full(_pid) }
