@@ -271,15 +271,15 @@ END_TEST
 /* It reads a little all the time: that is progress. */
 START_TEST(reader_that_is_slow)
 {
-	static uint8_t data[400000];
+	static uint8_t data[200000];
 	int fd;
 
-	rig_times.stall = 400;
+	rig_times.stall = 1000;
 	a.trust = true;
 	fd = connect_raw();
 	while (side_send(&a, a.session, CHUNK) == 0)
 		;
-	for (int i = 0; i < 12; i++) {
+	for (int i = 0; i < 15; i++) {
 		rig_run_ms(100);
 		ck_assert_int_gt(read(fd, data, sizeof(data)), 0);
 	}
@@ -290,7 +290,7 @@ END_TEST
 
 START_TEST(no_hello)
 {
-	rig_times.hello = 60;
+	rig_times.hello = 500;
 	connect_both(_i);
 	peer_net_trust(a.net, a.session);
 	UNTIL(b.downs == 1);

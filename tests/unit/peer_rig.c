@@ -67,8 +67,9 @@ rig_run_ms(int ms)
 {
 	int64_t end = mono_now().us + (int64_t)ms * 1000;
 
-	while (mono_now().us < end)
+	do
 		rig_turn();
+	while (mono_now().us < end);
 }
 
 const char *
