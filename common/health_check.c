@@ -361,11 +361,10 @@ read_status(char *text, struct health_check *c)
 	char *dash = strchr(text, '-');
 	uint32_t low, high;
 
-	if (dash == NULL)
-		return -1;
-	*dash = '\0';
+	if (dash != NULL)
+		*dash = '\0';
 	if (read_number(text, 599, &low) == -1 ||
-	    read_number(dash + 1, 599, &high) == -1)
+	    read_number(dash != NULL ? dash + 1 : text, 599, &high) == -1)
 		return -1;
 	c->status_min = (uint16_t)low;
 	c->status_max = (uint16_t)high;
@@ -434,11 +433,10 @@ read_kind(const char *name, struct health_check *c, struct errmsg *why)
 }
 
 int
-health_check_parse(
+health_check_read(
     const char *text, size_t len, struct health_check *c, struct errmsg *why)
 {
-	char copy[HEALTH_CHECK_FORMAT_MAX], again[HEALTH_CHECK_FORMAT_MAX];
-	char *at = copy, *word;
+	char copy[HEALTH_CHECK_FORMAT_MAX], *at = copy, *word;
 
 	if (len >= sizeof(copy))
 		return errmsg_set(why, "check: %zu bytes are too many", len);
@@ -450,10 +448,22 @@ health_check_parse(
 	copy[len] = '\0';
 	if (read_kind(strsep(&at, " "), c, why) == -1)
 		return -1;
+	c->timeout_ms = 0; /* not given */
 	while ((word = strsep(&at, " ")) != NULL)
-		if (read_pair(c, word, why) == -1)
+		if (word[0] != '\0' && read_pair(c, word, why) == -1)
 			return -1;
-	if (health_check_validate(c, why) == -1)
+	if (c->timeout_ms == 0)
+		c->timeout_ms = c->interval_ms / 2;
+	return health_check_validate(c, why);
+}
+
+int
+health_check_parse(
+    const char *text, size_t len, struct health_check *c, struct errmsg *why)
+{
+	char again[HEALTH_CHECK_FORMAT_MAX];
+
+	if (health_check_read(text, len, c, why) == -1)
 		return -1;
 	/* What is replicated is compared as bytes: one value, one text. */
 	health_check_format(c, again);

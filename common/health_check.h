@@ -63,7 +63,12 @@ int health_check_validate(const struct health_check *, struct errmsg *why);
 #define HEALTH_CHECK_FORMAT_MAX 4096
 void health_check_format(
     const struct health_check *, char out[HEALTH_CHECK_FORMAT_MAX]);
-/* The other way round; checks as well. 0, or -1 with `why`. */
+/* From the canonical form, or from what an operator would write: the kind, then
+ * KEY=VALUE in any order, and what is not there has its default. Validates as
+ * well. 0, or -1 with `why`. */
+int health_check_read(
+    const char *text, size_t len, struct health_check *, struct errmsg *why);
+/* From the canonical form and no other. */
 int health_check_parse(
     const char *text, size_t len, struct health_check *, struct errmsg *why);
 

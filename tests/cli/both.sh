@@ -43,7 +43,7 @@ if command -v bash >/dev/null; then
 	completes web service show ""
 	completes web backend drain ""
 	completes "status service" s
-	completes "status verify leave" cluster ""
+	completes "init invite psk status verify leave" cluster ""
 	completes "192.0.2.11 192.0.2.12" backend weight web ""
 	completes "192.0.2.11 192.0.2.12" backend weight web 192
 	completes "draining disabled" backend add web 192.0.2.13 --state d

@@ -87,8 +87,8 @@ static const struct {
 	    "100..599, or two of them from low to high such as 200-399"},
 	{"http port=80 path=/ status=200-600" TIMES, "check: status is not "
 	    "readable: 200"},
-	{"http port=80 path=/ status=200" TIMES, "check: status is not "
-	    "readable: 200"},
+	{"http port=80 path=/ status=2oo" TIMES, "check: status is not "
+	    "readable: 2oo"},
 	{"http port=80 host=a%20b path=/ status=200-399" TIMES, "check: host "
 	    "must be a host name or an address, without a port and without a "
 	    "dot at the end"},
@@ -107,8 +107,12 @@ static const struct {
 	/* One value has one text. */
 	{"icmp interval=2000 timeout=1000 rise=2", "check: not in canonical "
 	    "form, which is: icmp interval=2000 timeout=1000 rise=2 fall=3"},
-	{"icmp  interval=2000", "check:  is nothing that icmp has"},
-	{"icmp" TIMES " ", "check:  is nothing that icmp has"},
+	{"icmp  interval=2000", "check: not in canonical form, which is: icmp"
+	    TIMES},
+	{"icmp" TIMES " ", "check: not in canonical form, which is: icmp"
+	    TIMES},
+	{"http port=80 path=/ status=200" TIMES, "check: not in canonical "
+	    "form, which is: http port=80 path=/ status=200-200" TIMES},
 	{"icmp" TIMES " fall=3", "check: not in canonical form, which is: icmp"
 	    TIMES},
 	{"icmp timeout=1000 interval=2000 rise=2 fall=3", "check: not in "
