@@ -141,6 +141,23 @@ cluster_edge_free(struct cluster_edge *e)
 	free(e);
 }
 
+int
+cluster_edge_reconf(
+    struct cluster_edge *e, const struct conf *conf, struct errmsg *why)
+{
+	struct conf *copy = conf_copy_local(conf);
+
+	if (copy == NULL)
+		return errmsg_set(why, "%s: out of memory", conf->path);
+	if (e->net != NULL && peer_net_reconf(e->net, copy, why) == -1) {
+		conf_free(copy);
+		return -1;
+	}
+	conf_free(e->conf);
+	e->conf = copy;
+	return 0;
+}
+
 static const struct conf_cluster_node *
 find_node(const struct cluster_edge *e, const char *name)
 {
@@ -158,7 +175,7 @@ dial(struct cluster_edge *e, const struct core_output *o,
 {
 	const struct conf_cluster_node *node = find_node(e, o->node->name);
 
-	GW_ASSERT(node != NULL); /* nodes change with a restart only */
+	GW_ASSERT(node != NULL); /* the core's file is the edge's */
 	next->type = CORE_PEER_DIALLED;
 	next->node = node->name;
 	next->session = peer_net_dial(e->net, node);

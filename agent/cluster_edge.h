@@ -22,6 +22,11 @@ struct cluster_edge *cluster_edge_new(struct event_base *, const struct conf *,
     cluster_edge_event_cb, void *ctx, struct errmsg *why);
 void cluster_edge_free(struct cluster_edge *);
 
+/* Takes another configuration: nodes that come and go, other keys. 0, or -1
+ * with `why` and nothing has changed: they are wrong, or it takes a restart. */
+int cluster_edge_reconf(
+    struct cluster_edge *, const struct conf *, struct errmsg *why);
+
 /* Another step's outputs come: messages of the one before are gone. */
 void cluster_edge_begin(struct cluster_edge *);
 

@@ -343,21 +343,6 @@ same_text(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-static bool
-same_cluster(const struct conf_cluster *a, const struct conf_cluster *b)
-{
-	if (!same_text(a->name, b->name) || a->trust != b->trust ||
-	    !same_text(a->identity, b->identity) ||
-	    !same_text(a->psk, b->psk) || a->n_nodes != b->n_nodes)
-		return false;
-	for (size_t i = 0; i < a->n_nodes; i++)
-		if (strcmp(a->nodes[i].name, b->nodes[i].name) != 0 ||
-		    addr_cmp(&a->nodes[i].addr, &b->nodes[i].addr) != 0 ||
-		    a->nodes[i].port != b->nodes[i].port)
-			return false;
-	return true;
-}
-
 /* What was opened at the start stays as it is: the first of these that has
  * changed, or NULL. */
 static const char *
@@ -365,8 +350,8 @@ fixed_key(const struct conf *a, const struct conf *b)
 {
 	const struct conf_announce *x = &a->announce, *y = &b->announce;
 
-	if (!same_cluster(&a->cluster, &b->cluster))
-		return "cluster";
+	if (!same_text(a->cluster.name, b->cluster.name))
+		return "cluster.name";
 	if (a->cluster.name != NULL && strcmp(a->node_name, b->node_name) != 0)
 		return "node.name";
 	return strcmp(a->run_dir, b->run_dir) != 0        ? "node.run_dir"
@@ -402,14 +387,15 @@ load_again(struct daemon *d, struct errmsg *why)
 
 	if (conf == NULL)
 		return NULL;
-	if ((key = fixed_key(before, conf)) == NULL) {
+	if ((key = fixed_key(before, conf)) != NULL) {
+		errmsg_set(why,
+		    "%s: %s has changed; restart guideway-agent and "
+		    "guideway-balancer for that",
+		    d->config, key);
+	} else if (cluster_edge_reconf(d->edge, conf, why) == 0) {
 		warn_of_balancer(d->config, before, conf);
 		return conf;
 	}
-	errmsg_set(why,
-	    "%s: %s has changed; restart guideway-agent and guideway-balancer "
-	    "for that",
-	    d->config, key);
 	conf_free(conf);
 	return NULL;
 }
@@ -438,12 +424,15 @@ on_hangup(evutil_socket_t fd, short what, void *ctx)
 static void
 on_end(evutil_socket_t fd, short what, void *ctx)
 {
+	/* For the others to get our last word. */
+	const struct timeval moment = {0, 20000};
 	struct daemon *d = ctx;
 
 	(void)what;
 	log_info("agent", "signal %d: ending", (int)fd);
 	notify("STOPPING=1");
-	event_base_loopbreak(d->base);
+	daemon_step(d, (struct core_event){.type = CORE_STOPPING});
+	event_base_loopexit(d->base, &moment);
 }
 
 /* One level lower than libevent thinks. */

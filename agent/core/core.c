@@ -116,6 +116,7 @@ core_apply(struct core *core, struct conf *file, struct spec_view *view,
 	struct announce_next next = {NULL, NULL};
 	struct forwarding *state = NULL;
 	struct view_health health;
+	struct conf *before;
 	struct plan *plan;
 
 	if (votes != NULL) {
@@ -142,9 +143,10 @@ core_apply(struct core *core, struct conf *file, struct spec_view *view,
 		spec_view_free(core->view);
 	core->view = view;
 	if (file != core->file) {
-		conf_free(core->file);
+		before = core->file;
 		core->file = file;
-		cluster_configured(core);
+		cluster_configured(core, now, before, out);
+		conf_free(before);
 	}
 	core->retry_pause_ms = 0;
 	cluster_applied(core, now);
@@ -277,6 +279,9 @@ core_step(struct core *core, struct mono now, const struct core_event *event,
 		checks_result(core->cluster.checks, now, event->id,
 		    event->result, event->text);
 		break;
+	case CORE_STOPPING:
+		peers_goodbye(core, out);
+		return;
 	case CORE_TICK:
 		break;
 	}

@@ -75,6 +75,7 @@ enum core_event_type {
 	CORE_PEER_DRAINED,   /* session: there is room again */
 	CORE_PEER_DOWN,      /* session, text: why; not after CORE_PEER_CLOSE */
 	CORE_PROBE_RESULT,   /* id, result, text: why (may be NULL) */
+	CORE_STOPPING,       /* nothing but carrying out its outputs follows */
 	CORE_TICK,           /* nothing but time has passed */
 };
 

@@ -69,14 +69,15 @@ begin(struct core *core, struct mono now)
 }
 
 void
-cluster_configured(struct core *core)
+cluster_configured(struct core *core, struct mono now,
+    const struct conf *before, struct core_outputs *out)
 {
 	struct cluster *cl = &core->cluster;
 
 	if (core->file->cluster.name == NULL)
 		return;
 	if (cl->fresh != NULL) {
-		peers_reread(core);
+		peers_reread(core, now, before, out);
 	} else if (!cl->state_loaded) {
 		cl->join = JOIN_WAITING;
 		errmsg_set(&cl->join_why, "the state file has not been read");

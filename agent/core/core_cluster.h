@@ -138,6 +138,7 @@ struct cluster {
 	struct mono beat_at;
 	bool beat_now; /* a digest has changed */
 	struct mono beaten_at;
+	bool stopping; /* has said goodbye */
 
 	struct freshness *fresh; /* NULL: no cluster */
 	struct checks *checks;

@@ -307,7 +307,9 @@ bool drain_gone(const struct core *);
 /* core_cluster.c */
 int cluster_init(struct core *, struct mono now); /* -1: out of memory */
 void cluster_clear(struct core *);
-void cluster_configured(struct core *); /* core->file is new */
+/* core->file is new; before: NULL, it is the first. */
+void cluster_configured(struct core *, struct mono now,
+    const struct conf *before, struct core_outputs *);
 void cluster_loaded(struct core *, struct mono now, const struct core_event *,
     struct core_outputs *);
 void cluster_applied(struct core *, struct mono now); /* the plan is new */
@@ -328,7 +330,9 @@ struct mono cluster_wakeup(const struct core *);
 
 /* core_peer.c */
 void peers_init(struct core *, struct mono now);
-void peers_reread(struct core *);
+/* core->file has followed on `before`. */
+void peers_reread(struct core *, struct mono now, const struct conf *before,
+    struct core_outputs *);
 void peers_clear(struct core *);
 struct peer *peer_find(struct core *, const char *name);
 static inline const struct peer *
@@ -366,6 +370,8 @@ void peer_malformed(struct core *, struct mono now, uint64_t session,
 void peer_full(struct core *, uint64_t session);
 void peer_drained(
     struct core *, struct mono now, uint64_t session, struct core_outputs *);
+/* This node stops; the others need not wait to see it. */
+void peers_goodbye(struct core *, struct core_outputs *);
 void peers_tick(struct core *, struct mono now, struct core_outputs *);
 struct mono peers_wakeup(const struct core *);
 

@@ -14,7 +14,8 @@
 #include "common/log.h"
 
 #define DIAL_PAUSE_MIN_MS 200
-#define DIAL_PAUSE_MAX_MS 10000
+/* A node that comes back waits for the calls of those with smaller names. */
+#define DIAL_PAUSE_MAX_MS 2000
 #define BEAT_EVERY_MS     1000
 /* Digests that change in quick succession make one heartbeat. */
 #define BEAT_PAUSE_MS 5
@@ -184,34 +185,67 @@ peer_fail(struct core *core, struct mono now, struct peer *p,
 		p->dial_at = after_ms(now, SILENCE_MS);
 }
 
+static void
+add_peer(
+    struct core *core, struct mono now, const struct conf_cluster_node *node)
+{
+	struct cluster *cl = &core->cluster;
+
+	if (strcmp(node->name, core->file->node_name) == 0 ||
+	    cl->n_peers == CORE_PEERS_MAX)
+		return;
+	cl->peers[cl->n_peers++] = (struct peer){.node = node,
+	    .dial_at = now,
+	    .dial_pause_ms = DIAL_PAUSE_MIN_MS,
+	    .config_differs = {INT64_MAX},
+	    .root_differs = {INT64_MAX},
+	    .granted_at = {INT64_MAX}};
+}
+
 void
 peers_init(struct core *core, struct mono now)
 {
 	const struct conf_cluster *c = &core->file->cluster;
 
-	for (size_t i = 0; i < c->n_nodes; i++) {
-		struct peer *p = &core->cluster.peers[core->cluster.n_peers];
-
-		if (strcmp(c->nodes[i].name, core->file->node_name) == 0)
-			continue;
-		*p = (struct peer){.node = &c->nodes[i],
-		    .dial_at = now,
-		    .dial_pause_ms = DIAL_PAUSE_MIN_MS};
-		core->cluster.n_peers++;
-	}
+	for (size_t i = 0; i < c->n_nodes; i++)
+		add_peer(core, now, &c->nodes[i]);
 	core->cluster.beat_at = now;
 }
 
-/* Another file, with the same nodes. */
+/* Of another file. NULL: it is gone. */
+static const struct conf_cluster_node *
+find_node(const struct conf_cluster *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_nodes; i++)
+		if (strcmp(c->nodes[i].name, name) == 0)
+			return &c->nodes[i];
+	return NULL;
+}
+
 void
-peers_reread(struct core *core)
+peers_reread(struct core *core, struct mono now, const struct conf *before,
+    struct core_outputs *out)
 {
 	const struct conf_cluster *c = &core->file->cluster;
-	struct peer *p;
+	struct cluster *cl = &core->cluster;
 
+	for (size_t i = 0; i < cl->n_peers;) {
+		struct peer *p = &cl->peers[i];
+
+		p->node = find_node(c, p->node->name);
+		if (p->node != NULL) {
+			i++;
+			continue;
+		}
+		if (p->session != 0)
+			close_session(p->session, "not a node any more", out);
+		forget_staged(p);
+		cl->n_peers--;
+		memmove(p, p + 1, (cl->n_peers - i) * sizeof(*p));
+	}
 	for (size_t i = 0; i < c->n_nodes; i++)
-		if ((p = peer_find(core, c->nodes[i].name)) != NULL)
-			p->node = &c->nodes[i];
+		if (find_node(&before->cluster, c->nodes[i].name) == NULL)
+			add_peer(core, now, &c->nodes[i]);
 }
 
 void
@@ -248,7 +282,8 @@ peer_up(struct core *core, struct mono now, uint64_t session, const char *node,
 		say_hello(core, session, out);
 		return;
 	}
-	if (dialled || cl->fresh == NULL || cl->n_guests == CORE_PEERS_MAX) {
+	if (dialled || cl->fresh == NULL || cl->stopping ||
+	    cl->n_guests == CORE_PEERS_MAX) {
 		close_session(session, "not wanted", out);
 		return;
 	}
@@ -618,6 +653,20 @@ peer_drained(struct core *core, struct mono now, uint64_t session,
 }
 
 void
+peers_goodbye(struct core *core, struct core_outputs *out)
+{
+	struct peer_message *m = peer_message_put(out, PEER_GOODBYE);
+
+	core->cluster.stopping = true;
+	if (m == NULL || core->cluster.fresh == NULL)
+		return;
+	m->goodbye = freshness_own(core->cluster.fresh)->left
+	    ? GOODBYE_LEAVING
+	    : GOODBYE_STOPPING;
+	peer_send_all(core, m, out);
+}
+
+void
 peers_tick(struct core *core, struct mono now, struct core_outputs *out)
 {
 	struct cluster *cl = &core->cluster;
@@ -630,7 +679,8 @@ peers_tick(struct core *core, struct mono now, struct core_outputs *out)
 		    reached(now, after_ms(p->heard_at, SILENCE_MS)))
 			peer_fail(core, now, p, PEER_ERROR_SILENT,
 			    "it has been silent for 5 s", out);
-		if (p->state == PEER_AWAY && ours && reached(now, p->dial_at)) {
+		if (p->state == PEER_AWAY && ours && !cl->stopping &&
+		    reached(now, p->dial_at)) {
 			p->state = PEER_DIALLING;
 			p->session = 0;
 			core_put(out, CORE_PEER_DIAL)->node = p->node;
