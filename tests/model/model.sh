@@ -9,9 +9,9 @@ usage() {
 	cat <<'END'
 usage: tests/model/run [--deep] [--memory MB]
 
-Checks the models with Spin: a minute and 500 MB. --deep: bigger bounds too, for
-half an hour or more. --memory: what one search may take (default 1000, with
---deep 12000); one that needs more fails.
+Checks the models with Spin: a minute and 500 MB. --deep: bigger bounds too, in
+20 minutes and 6 GB. --memory: what one search may take (default 1000, with
+--deep 8000); one that needs more fails.
 END
 }
 
@@ -32,7 +32,12 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ -n "$memory" ] || memory=$([ $deep = yes ] && echo 12000 || echo 1000)
+table=24 # log2 of the slots of Spin's hash table
+if [ $deep = yes ]; then
+	table=26
+	memory=${memory:-8000}
+fi
+memory=${memory:-1000}
 case $memory in
 *[!0-9]* | 0) die "--memory: a whole number of 1 or more, got '$memory'" ;;
 esac
@@ -67,7 +72,7 @@ search() {
 	(cd "$work" && spin -a "$@" "$model.pml" && "${CC:-cc}" "$optimize" -w \
 	    -DSAFETY -DNOREDUCE -DMEMLIM="$memory" -o pan pan.c) \
 	    >"$work/said" 2>&1 || return 0
-	(cd "$work" && exec ./pan -m10000) >>"$work/said" 2>&1 &
+	(cd "$work" && exec ./pan -m10000 -w$table) >>"$work/said" 2>&1 &
 	pan=$!
 	wait "$pan" || true
 	pan=''
