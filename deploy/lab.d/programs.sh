@@ -110,6 +110,7 @@ programs_up() {
 		[ -e "$RUN/$host/nginx.conf" ] || backend_files "$host"
 		backend_accept "$host"
 	done
+	! is_cluster || cluster_identities
 	for host in "${NODES[@]}"; do
 		[ -e "$RUN/$host/guideway.yaml" ] || node_files "$host"
 		[ -e "$RUN/$host/bird.conf" ] || bgp_node_files "$host"
@@ -128,8 +129,10 @@ programs_up() {
 	for host in "${NODES[@]}"; do
 		program_wait "$host" balancer node_ready "$host"
 	done
-	# Who drained a node, or routes by hand, knows what is announced.
+	# Who drained a node, or routes by hand, knows what is announced; and who
+	# cut one off, what it hears.
 	[ ! -e "$RUN/announced" ] || return 0
+	! is_cluster || program_wait lb1 agent cluster_settled
 	program_wait router "$(router_kind)" bgp_spreads
 	touch "$RUN/announced"
 }
@@ -211,9 +214,9 @@ backend_files() {
 	END
 }
 
-# The services of the lab, the same on every node. Half of the backends are
-# named by their IPv4 address, half by IPv6, so that all four ways to put one
-# version into the other are used.
+# The services of the lab, the same on every node: in a cluster, what it begins
+# with. Half of the backends are named by their IPv4 address, half by IPv6, so
+# that all four ways to put one version into the other are used.
 node_files() {
 	local host=$1 dir=$RUN/$1
 	mkdir -p "$dir/run" "$dir/state"
@@ -227,8 +230,7 @@ node_files() {
 	announce:
 	  bird: $dir/bird.ctl
 	  drain_quiet: 2
-	cluster:
-	  seed: 000102030405060708090a0b0c0d0e0f
+	$(cluster_conf "$host")
 	balancer:
 	  interfaces:
 	    - name: eth0
@@ -237,12 +239,14 @@ node_files() {
 	    vips: [$VIP4, "$VIP6"]
 	    protocol: tcp
 	    ports: [$WEB_PORT]
+	$(cluster_check "type: http")
 	    backends:
 	$(node_backends)
 	  - name: who
 	    vips: [$VIP4, "$VIP6"]
 	    protocol: udp
 	    ports: [$UDP_PORT]
+	$(cluster_check "type: tcp, port: $WEB_PORT")
 	    backends:
 	$(node_backends)
 	END

@@ -29,6 +29,18 @@ lab_status() {
 	for vip in "$VIP4" "$VIP6"; do
 		printf '%-16s goes over %s\n' "$vip" "$(bgp_next_hops "$vip")"
 	done
+	! is_cluster || status_cluster
+}
+
+# As each node sees it.
+status_cluster() {
+	local host
+	echo
+	for host in "${NODES[@]}"; do
+		printf '%-8s cluster %s\n' "$host" "$(guideway "$host" status \
+		    2>/dev/null | sed -n 's/^cluster  *//p')"
+	done
+	cluster_cuts
 }
 
 # Does the node serve what its agent computed, and which tables are they?
