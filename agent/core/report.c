@@ -64,7 +64,6 @@ service_summary(const struct core *core, size_t i, struct control_service *to)
 	memcpy(to->digest, ps->digest, sizeof(to->digest));
 	to->has_installed = ps->has_served;
 	memcpy(to->installed, ps->served, sizeof(to->installed));
-	to->check = "";
 	to->panic = core->cluster.votes->services[i].panic;
 	to->configured = (uint32_t)s->n_members;
 	for (size_t m = 0; m < s->n_members; m++)
@@ -75,6 +74,23 @@ service_summary(const struct core *core, size_t i, struct control_service *to)
 		to->drops = counters->drops;
 		to->n_drops = counters->n_drops;
 	}
+}
+
+/* The configuration of a cluster lists services in the order of the plan; that
+ * of a file may not. */
+static int
+fill_check(const struct core *core, size_t service, struct arena *arena,
+    struct control_service *to)
+{
+	const struct conf *conf = core->conf;
+	char text[HEALTH_CHECK_FORMAT_MAX];
+	size_t i = service;
+
+	while (strcmp(conf->services[i].name, to->name) != 0)
+		i = (i + 1) % conf->n_services; /* it is there */
+	health_check_format(&conf->services[i].check, text);
+	to->check = arena_copy(arena, text, strlen(text));
+	return to->check != NULL ? 0 : -1;
 }
 
 const char *
@@ -130,8 +146,11 @@ report_status(const struct core *core, struct mono now, struct arena *arena,
 	    arena, reply->n_services, sizeof(*reply->services));
 	if (reply->services == NULL)
 		return -1;
-	for (size_t i = 0; i < reply->n_services; i++)
+	for (size_t i = 0; i < reply->n_services; i++) {
 		service_summary(core, i, &reply->services[i]);
+		if (fill_check(core, i, arena, &reply->services[i]) == -1)
+			return -1;
+	}
 	return 0;
 }
 
@@ -228,24 +247,6 @@ member(const struct core *core, size_t service, size_t i,
 	memcpy(to->mac, b->mac, sizeof(to->mac));
 }
 
-static int
-fill_check(
-    const struct core *core, struct arena *arena, struct control_service *to)
-{
-	char text[HEALTH_CHECK_FORMAT_MAX];
-
-	for (size_t i = 0; i < core->conf->n_services; i++) {
-		const struct conf_service *s = &core->conf->services[i];
-
-		if (strcmp(s->name, to->name) != 0)
-			continue;
-		health_check_format(&s->check, text);
-		to->check = arena_copy(arena, text, strlen(text));
-		return to->check != NULL ? 0 : -1;
-	}
-	return 0;
-}
-
 int
 report_service(const struct core *core, struct mono now, const char *name,
     struct arena *arena, struct control_reply *reply)
@@ -270,5 +271,5 @@ report_service(const struct core *core, struct mono now, const char *name,
 		member(core, i, m, &to->members[m]);
 	fill_intents(core, to);
 	fill_own(core, now, to);
-	return fill_check(core, arena, to);
+	return fill_check(core, i, arena, to);
 }
