@@ -139,6 +139,7 @@ struct cluster {
 	bool beat_now; /* a digest has changed */
 	struct mono beaten_at;
 	bool stopping; /* has said goodbye */
+	struct peer_heartbeat told; /* to all, last; without the others' */
 
 	struct freshness *fresh; /* NULL: no cluster */
 	struct checks *checks;

@@ -439,6 +439,25 @@ dialled_hello(struct core *core, struct mono now, struct peer *p,
 
 /* Heartbeats. */
 
+static bool
+serves_plan(const struct core *core)
+{
+	return core->link == LINK_UP && core->sync == SYNC_GOOD;
+}
+
+/* Whoever waits for a node to announce, or not, need not wait for the next
+ * second. */
+static bool
+has_news(const struct core *core)
+{
+	const struct cluster *cl = &core->cluster;
+
+	return cl->beat_now || cl->told.joined != (cl->join == JOIN_IN) ||
+	    cl->told.announcing != announce_any(core) ||
+	    cl->told.draining != drain_wanted(&core->drain) ||
+	    cl->told.installed != serves_plan(core);
+}
+
 static void
 fill_beat(struct core *core, struct mono now, struct peer_heartbeat *b,
     struct core_outputs *out)
@@ -454,7 +473,7 @@ fill_beat(struct core *core, struct mono now, struct peer_heartbeat *b,
 	memcpy(b->persisted, cl->persisted, sizeof(b->persisted));
 	memcpy(b->observed, cl->observed, sizeof(b->observed));
 	memcpy(b->root, cl->root, sizeof(b->root));
-	b->installed = core->link == LINK_UP && core->sync == SYNC_GOOD;
+	b->installed = serves_plan(core);
 	b->joined = cl->join == JOIN_IN;
 	b->announcing = announce_any(core);
 	b->draining = drain_wanted(&core->drain);
@@ -484,11 +503,17 @@ static void
 beat_all(struct core *core, struct mono now, struct core_outputs *out)
 {
 	struct cluster *cl = &core->cluster;
+	const struct peer_message *m = heartbeat(core, now, out);
 
 	cl->beat_now = false;
 	cl->beaten_at = now;
 	cl->beat_at = after_ms(now, BEAT_EVERY_MS);
-	peer_send_all(core, heartbeat(core, now, out), out);
+	if (m != NULL) {
+		cl->told = m->heartbeat;
+		cl->told.beats = NULL;
+		cl->told.n_beats = 0;
+	}
+	peer_send_all(core, m, out);
 }
 
 static void
@@ -687,7 +712,7 @@ peers_tick(struct core *core, struct mono now, struct core_outputs *out)
 		}
 	}
 	if (reached(now, cl->beat_at) ||
-	    (cl->beat_now &&
+	    (has_news(core) &&
 		reached(now, after_ms(cl->beaten_at, BEAT_PAUSE_MS))))
 		beat_all(core, now, out);
 }
@@ -698,7 +723,7 @@ peers_wakeup(const struct core *core)
 	const struct cluster *cl = &core->cluster;
 	struct mono next = cl->beat_at;
 
-	if (cl->beat_now)
+	if (has_news(core))
 		earlier(&next, after_ms(cl->beaten_at, BEAT_PAUSE_MS));
 	for (size_t i = 0; i < cl->n_peers; i++) {
 		const struct peer *p = &cl->peers[i];
