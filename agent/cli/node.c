@@ -58,6 +58,16 @@ is_quiet(const struct look *look, const struct control_drain *d)
 	    d->quiet_s >= look->quiet_s;
 }
 
+/* Why a node that is to be drained still announces. */
+static const char *
+why_asking(const struct control_announce *a)
+{
+	for (size_t i = 0; i < a->n_conditions; i++)
+		if (strcmp(a->conditions[i].name, "intent") == 0)
+			return a->conditions[i].detail;
+	return "";
+}
+
 /* What there is to say now. Has it come true? */
 static bool
 say_drain(const struct look *look, const struct control_reply *r, char *line,
@@ -66,7 +76,10 @@ say_drain(const struct look *look, const struct control_reply *r, char *line,
 	const struct control_drain *d = &r->announce.drain;
 	const char *node = r->node.name;
 
-	if (strcmp(d->phase, "marked") == 0)
+	if (strcmp(d->phase, "asking") == 0)
+		snprintf(line, size, "%s: still announcing; %.200s", node,
+		    why_asking(&r->announce));
+	else if (strcmp(d->phase, "marked") == 0)
 		snprintf(line, size,
 		    "%s: marked with GRACEFUL_SHUTDOWN, withdrawn in %u s",
 		    node, d->marked_s);
@@ -84,6 +97,8 @@ say_drain(const struct look *look, const struct control_reply *r, char *line,
 						  : d->quiet_needed_s);
 	else
 		snprintf(line, size, "%s: withdrawn, still forwarding", node);
+	if (strcmp(d->phase, "asking") == 0)
+		return false;
 	if (look->cli->wait)
 		return is_quiet(look, d) && d->gone;
 	return d->gone || strcmp(d->phase, "marked") == 0;

@@ -22,7 +22,8 @@ count_announced(const struct control_announce *a)
 static void
 print_drain(const struct control_drain *d)
 {
-	if (strcmp(d->phase, "off") == 0)
+	/* Of one that asks, the condition says all. */
+	if (strcmp(d->phase, "off") == 0 || strcmp(d->phase, "asking") == 0)
 		return;
 	if (strcmp(d->phase, "marked") == 0)
 		printf(

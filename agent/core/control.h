@@ -114,7 +114,9 @@ struct control_condition {
 };
 
 struct control_drain {
-	const char *phase; /* off, marked, withdrawn, drained (drain.h) */
+	/* off, marked, withdrawn, drained (drain.h); asking: the node is to be
+	 * drained, and waits for another one's grant */
+	const char *phase;
 	bool by_operator, temporary;
 	uint32_t marked_s; /* marked: so long still */
 	bool gone;         /* no route of ours is seen any more */

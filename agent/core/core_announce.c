@@ -434,11 +434,29 @@ balancer_condition(
 		    &c->detail, "not connected: %s", core->lost_why.text);
 }
 
+static void
+intent_condition(const struct core *core, struct announce_condition *c)
+{
+	const struct drain *d = &core->drain;
+	struct errmsg why = {""};
+
+	if (core->cluster.fresh != NULL)
+		grant_obstacle(core, &why);
+	c->name = "intent";
+	c->ok = !drain_wanted(d);
+	errmsg_set(&c->detail, "%s%s%.300s",
+	    c->ok                ? "active"
+		: d->by_operator ? "draining, as the operator said"
+		: d->temporary   ? "draining, to be shut down"
+				 : "draining: what the others see up is down "
+				   "from here",
+	    why.text[0] != '\0' ? ": " : "", why.text);
+}
+
 size_t
 announce_conditions(const struct core *core, struct mono now,
     struct announce_condition c[ANNOUNCE_CONDITIONS])
 {
-	const struct drain *d = &core->drain;
 	const char *sync = report_sync(core);
 
 	c[0].name = "balancer";
@@ -451,14 +469,7 @@ announce_conditions(const struct core *core, struct mono now,
 	device_condition(core, &c[2]);
 	c[3].name = "routes";
 	routes_condition(core, &c[3]);
-	c[4].name = "intent";
-	c[4].ok = !drain_wanted(d);
-	errmsg_set(&c[4].detail, "%s",
-	    c[4].ok              ? "active"
-		: d->by_operator ? "draining, as the operator said"
-		: d->temporary   ? "draining, to be shut down"
-				 : "draining: what the others see up is down "
-				   "from here");
+	intent_condition(core, &c[4]);
 	if (core->cluster.fresh == NULL)
 		return 5;
 	c[5].name = "cluster";

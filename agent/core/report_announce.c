@@ -46,7 +46,9 @@ fill_drain(const struct core *core, struct mono now, struct control_drain *to)
 {
 	const struct drain *d = &core->drain;
 
-	to->phase = drain_phase_name(d->phase);
+	to->phase = d->phase == DRAIN_OFF && drain_wanted(d)
+	    ? "asking"
+	    : drain_phase_name(d->phase);
 	to->by_operator = d->by_operator;
 	to->temporary = d->temporary;
 	if (d->phase == DRAIN_MARKED)
