@@ -13,7 +13,8 @@ check() {
 	else
 		echo "not ok $tap_count - $what"
 		echo "# failed: $*"
-		sed 's/^/#   /' "$work/check"
+		# What was waited for may have said the same many times.
+		uniq "$work/check" | tail -n 30 | sed 's/^/#   /'
 		tap_bad=$((tap_bad + 1))
 	fi
 }

@@ -447,10 +447,6 @@ observe_tick(struct core *core, struct mono now, struct core_outputs *out)
 
 	if (core->conf == NULL)
 		return;
-	run_checks(core, now, out);
-	if (checks_version(cl->checks) != cl->checks_version &&
-	    cl->observe_at.us == INT64_MAX)
-		cl->observe_at = after_ms(now, COALESCE_MS);
 	ready = ready ||
 	    (cl->join != JOIN_WAITING && first_round_done(core, now));
 	/* The first record goes out at once, that the others need not wait, and
@@ -468,6 +464,12 @@ observe_tick(struct core *core, struct mono now, struct core_outputs *out)
 		cl->health_ready = true;
 		link_install(core, now, out);
 	}
+	/* Not earlier: what a start points at goes when there are other checks.
+	 */
+	run_checks(core, now, out);
+	if (checks_version(cl->checks) != cl->checks_version &&
+	    cl->observe_at.us == INT64_MAX)
+		cl->observe_at = after_ms(now, COALESCE_MS);
 }
 
 struct mono

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2120 # without arguments: of all nodes
 # What the tests of the cluster share. Sourced after lib.bash and bgp.bash.
 
 guideway=${GUIDEWAY_BUILD:-$srcdir/build}/agent/guideway
@@ -66,7 +67,7 @@ has_field() { equal "$(field "$1" "$2" "$3" "$5")" "$4"; }
 everywhere() { each has_field "$@"; }
 has_no_backend() { equal "$(field "$1" "$2" weight "$3")" ""; }
 
-kill_backend() { lab stop "$1" nginx KILL; }
+kill_backend() { lab stop "$1" nginx; }
 start_backend() { lab start "$1" nginx; }
 is_down() { everywhere web "$1" health down; }
 is_up() { everywhere web "$1" health up; }
