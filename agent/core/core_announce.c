@@ -368,7 +368,8 @@ announce_wakeup(const struct core *core)
 {
 	struct mono next = {INT64_MAX};
 
-	if (!announce_enabled(core) || core->gate == NULL)
+	if (!announce_enabled(core) || core->gate == NULL ||
+	    core->cluster.join == JOIN_WAITING)
 		return next;
 	next = core->announce.judge_at;
 	earlier(&next, gate_wakeup(core->gate));

@@ -298,10 +298,9 @@ cluster_loaded(struct core *core, struct mono now, const struct core_event *e,
 /* The first contents. */
 
 static bool
-all_are_empty(const struct core *core, struct mono now)
+all_are_empty(const struct core *core)
 {
 	const struct cluster *cl = &core->cluster;
-	bool late = reached(now, after_ms(cl->join_since, JOIN_MS));
 	uint8_t empty[REPLICA_DIGEST_LEN];
 	struct replica *none = replica_new();
 	bool all = none != NULL && replica_digest(none, empty) == 0;
@@ -313,7 +312,7 @@ all_are_empty(const struct core *core, struct mono now)
 		if (p->state == PEER_TALKING && p->beat_heard)
 			all = memcmp(p->beat.config, empty, sizeof(empty)) == 0;
 		else
-			all = late;
+			all = cl->late;
 	}
 	return all;
 }
@@ -327,7 +326,7 @@ import(struct core *core, struct mono now, struct core_outputs *out)
 	struct replica *r;
 	struct errmsg why;
 
-	if (cl->imported || cl->lost || !all_are_empty(core, now))
+	if (cl->imported || cl->lost || !all_are_empty(core))
 		return;
 	cl->imported = true;
 	if ((r = spec_import(core->file, &why)) == NULL) {
@@ -426,13 +425,13 @@ static void
 try_join(struct core *core, struct mono now, struct core_outputs *out)
 {
 	struct cluster *cl = &core->cluster;
-	bool late = reached(now, after_ms(cl->join_since, JOIN_MS));
 	struct errmsg why;
 
 	if (cl->join == JOIN_IN)
 		return;
+	cl->late = reached(now, after_ms(cl->join_since, JOIN_MS));
 	import(core, now, out);
-	if (waits_for(core, now, late, &why)) {
+	if (waits_for(core, now, cl->late, &why)) {
 		cl->join_why = why;
 		return;
 	}
@@ -500,7 +499,7 @@ cluster_wakeup(const struct core *core)
 	earlier(&next, change_wakeup(core));
 	if (cl->dirty && !cl->writing.busy && cl->state_loaded)
 		earlier(&next, cl->persist_at);
-	if (cl->join == JOIN_WAITING)
+	if (cl->join == JOIN_WAITING && !cl->late)
 		earlier(&next, after_ms(cl->join_since, JOIN_MS));
 	return next;
 }

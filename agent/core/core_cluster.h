@@ -127,6 +127,7 @@ struct cluster {
 
 	enum join join;
 	struct mono join_since; /* the state was loaded */
+	bool late;              /* the others have been waited for */
 	struct errmsg join_why; /* what is waited for */
 	bool health_ready;      /* tables may be made of what is observed */
 	bool imported;          /* the file was read into it, or need not be */

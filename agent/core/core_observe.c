@@ -484,7 +484,7 @@ observe_wakeup(const struct core *core)
 	earlier(&next, cl->observe_at);
 	if (!cl->health_ready && cl->join != JOIN_WAITING)
 		earlier(&next, after_ms(cl->join_since, FIRST_ROUND_MS));
-	if (cl->unfit_since.us != INT64_MAX)
+	if (cl->unfit_since.us != INT64_MAX && !core->drain.unfit)
 		earlier(&next, after_ms(cl->unfit_since, UNFIT_MS));
 	return next;
 }
