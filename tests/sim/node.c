@@ -8,6 +8,9 @@
 #include "common/log.h"
 #include "tests/sim/sim.h"
 
+/* In a tenth of a second. Far more than it has to do. */
+#define TICKS_MAX 400
+
 struct mono
 node_mono(const struct sim *sim, const struct node *node)
 {
@@ -121,6 +124,29 @@ node_conf(const struct sim *sim, const struct node *node)
 	return conf;
 }
 
+/* Whose time has come, and does not go. */
+static void
+say_never_done(struct sim *sim, struct node *node)
+{
+	const struct core *core = node->core;
+	const struct {
+		const char *what;
+		struct mono at;
+	} parts[] = {{"link", link_wakeup(core)}, {"peers", peers_wakeup(core)},
+	    {"sync", sync_wakeup(core)}, {"grant", grant_wakeup(core)},
+	    {"change", change_wakeup(core)}, {"observe", observe_wakeup(core)},
+	    {"cluster", cluster_wakeup(core)},
+	    {"command", command_wakeup(core)},
+	    {"announce", announce_wakeup(core)}};
+	const char *what = "";
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i].at.us <= node_mono(sim, node).us &&
+		    what[0] == '\0')
+			what = parts[i].what;
+	sim_fail(sim, "%s: it is never done: %s", node->name, what);
+}
+
 static void
 fire_tick(struct sim *sim, struct event *e)
 {
@@ -129,6 +155,12 @@ fire_tick(struct sim *sim, struct event *e)
 	if (e->a != node->tick)
 		return;
 	node->tick_at_us = INT64_MAX;
+	if (sim->now_us >= node->ticks_since_us + 100 * SIM_MS) {
+		node->ticks_since_us = sim->now_us;
+		node->ticks = 0;
+	}
+	if (++node->ticks > TICKS_MAX)
+		say_never_done(sim, node);
 	node_step(sim, node, &(struct core_event){.type = CORE_TICK});
 }
 
@@ -140,9 +172,11 @@ schedule(struct sim *sim, struct node *node)
 
 	if (wake.us == INT64_MAX)
 		return;
-	at = world_us(sim, node, wake);
-	if (at < sim->now_us + 1)
-		at = sim->now_us + 1;
+	if (wake.us < 0)
+		sim_fail(sim, "%s wakes up before all time", node->name);
+	at = sim->now_us + 1;
+	if (wake.us > node_mono(sim, node).us)
+		at = world_us(sim, node, wake);
 	/* A tick too many does no harm, and costs less than another one each
 	 * time. */
 	if (node->tick_at_us != INT64_MAX && at >= node->tick_at_us &&

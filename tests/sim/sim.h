@@ -134,6 +134,8 @@ struct node {
 	int64_t wall_ms; /* ahead of the world's clock */
 	int64_t tick_at_us;
 	uint64_t tick;
+	int64_t ticks_since_us; /* of late, so many: */
+	int ticks;
 	int file;      /* which variant of the configuration file */
 	bool starving; /* memory runs out in its steps */
 	struct disk disk;
