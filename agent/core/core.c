@@ -112,18 +112,19 @@ core_apply(struct core *core, struct conf *file, struct spec_view *view,
     struct mono now, struct core_outputs *out, struct errmsg *why)
 {
 	const struct conf *conf = view != NULL ? view->conf : file;
-	struct votes *votes = observe_count(core, now, conf);
 	struct announce_next next = {NULL, NULL};
 	struct forwarding *state = NULL;
+	struct counted counted;
 	struct view_health health;
 	struct conf *before;
 	struct plan *plan;
+	EVP_MD_CTX *md = cluster_root_begin();
 
-	if (votes != NULL) {
-		health = votes_health(votes);
+	if (observe_count(core, now, conf, &counted) == 0) {
+		health = votes_health(counted.votes);
 		state = view_forwarding(conf, &health, core->generation + 1);
 	}
-	if (state == NULL || observe_set(core, now, conf) == -1 ||
+	if (state == NULL || md == NULL || observe_set(core, now, conf) == -1 ||
 	    announce_prepare(core, conf, state, now, &next) == -1) {
 		errmsg_set(why, "%s: out of memory", file->path);
 		forwarding_free(state);
@@ -135,9 +136,8 @@ core_apply(struct core *core, struct conf *file, struct spec_view *view,
 	plan_free(core->plan);
 	core->plan = plan;
 	core->generation++;
-	votes_free(core->cluster.votes);
-	core->cluster.votes = votes;
-	core->cluster.recount = false;
+	observe_switch(core, &counted);
+	core->cluster.checks_stale = false;
 	core->conf = conf;
 	if (view != core->view)
 		spec_view_free(core->view);
@@ -149,12 +149,15 @@ core_apply(struct core *core, struct conf *file, struct spec_view *view,
 		conf_free(before);
 	}
 	core->retry_pause_ms = 0;
-	cluster_applied(core, now);
+	cluster_applied(core, now, md);
 	link_install(core, now, out);
 	return 0;
 fail:
 	announce_discard(&next);
-	votes_free(votes);
+	votes_free(counted.votes);
+	EVP_MD_CTX_free(md);
+	/* What is in force is looked at anew. */
+	core->cluster.recount = core->cluster.checks_stale = core->conf != NULL;
 	return -1;
 }
 

@@ -84,33 +84,41 @@ cluster_configured(struct core *core, struct mono now,
 	}
 }
 
+EVP_MD_CTX *
+cluster_root_begin(void)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1)
+		return md;
+	EVP_MD_CTX_free(md);
+	return NULL;
+}
+
 /* What the tables are, over all services. */
 static void
-digest_root(struct core *core)
+digest_root(struct core *core, EVP_MD_CTX *md)
 {
 	const struct forwarding *f = core->plan->state;
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	uint8_t sum[EVP_MAX_MD_SIZE] = {0};
 
-	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1) {
-		for (size_t i = 0; i < f->n_services; i++) {
-			EVP_DigestUpdate(md, f->services[i].name,
-			    sizeof(f->services[i].name));
-			EVP_DigestUpdate(md, core->plan->services[i].digest,
-			    sizeof(core->plan->services[i].digest));
-		}
-		EVP_DigestFinal_ex(md, sum, NULL);
+	for (size_t i = 0; i < f->n_services; i++) {
+		EVP_DigestUpdate(
+		    md, f->services[i].name, sizeof(f->services[i].name));
+		EVP_DigestUpdate(md, core->plan->services[i].digest,
+		    sizeof(core->plan->services[i].digest));
 	}
+	EVP_DigestFinal_ex(md, sum, NULL);
 	EVP_MD_CTX_free(md);
 	memcpy(core->cluster.root, sum, sizeof(core->cluster.root));
 }
 
 void
-cluster_applied(struct core *core, struct mono now)
+cluster_applied(struct core *core, struct mono now, EVP_MD_CTX *md)
 {
 	struct cluster *cl = &core->cluster;
 
-	digest_root(core);
+	digest_root(core, md);
 	cl->beat_now = true;
 	for (size_t i = 0; i < cl->n_peers; i++) {
 		struct peer *p = &cl->peers[i];

@@ -139,7 +139,7 @@ struct cluster {
 	struct mono beat_at;
 	bool beat_now; /* a digest has changed */
 	struct mono beaten_at;
-	bool stopping; /* has said goodbye */
+	bool stopping;              /* has said goodbye */
 	struct peer_heartbeat told; /* to all, last; without the others' */
 
 	struct freshness *fresh; /* NULL: no cluster */
@@ -150,6 +150,7 @@ struct cluster {
 	size_t n_records;
 	struct votes *votes; /* over core->conf */
 	bool recount;
+	bool checks_stale;       /* they are not those of core->conf */
 	uint64_t fresh_set;      /* whose records were counted, by position */
 	struct mono unfit_since; /* INT64_MAX: not */
 	struct mono next_fresh;  /* when somebody goes stale */

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "agent/core/core.h"
 #include "agent/core/core_cluster.h"
 #include "agent/core/drain.h"
@@ -312,7 +314,10 @@ void cluster_configured(struct core *, struct mono now,
     const struct conf *before, struct core_outputs *);
 void cluster_loaded(struct core *, struct mono now, const struct core_event *,
     struct core_outputs *);
-void cluster_applied(struct core *, struct mono now); /* the plan is new */
+/* The plan is new; takes what cluster_root_begin gave before there was no way
+ * back (NULL: out of memory). */
+EVP_MD_CTX *cluster_root_begin(void);
+void cluster_applied(struct core *, struct mono now, EVP_MD_CTX *);
 /* A whole replica of another node; a change of one. */
 void cluster_merge(struct core *, struct mono now, const struct replica *,
     struct core_outputs *);
@@ -393,9 +398,16 @@ int observe_init(struct core *, struct mono now);
 void observe_clear(struct core *);
 /* What is to be checked follows from a configuration. -1: out of memory. */
 int observe_set(struct core *, struct mono now, const struct conf *);
-/* The verdicts of all records that count. NULL: out of memory. */
-struct votes *observe_count(
-    struct core *, struct mono now, const struct conf *);
+/* The verdicts of all records that count, computed aside and then switched in;
+ * 0, or -1: out of memory. */
+struct counted {
+	struct votes *votes;
+	uint64_t fresh_set;
+	uint8_t digest[REPLICA_DIGEST_LEN];
+};
+int observe_count(const struct core *, struct mono now, const struct conf *,
+    struct counted *);
+void observe_switch(struct core *, struct counted *);
 const struct record *observe_find(const struct core *, const char *node);
 /* Is its record not here, or an older one? */
 bool observe_lacks(const struct core *, const struct beat *);

@@ -93,11 +93,12 @@ put_number(EVP_MD_CTX *md, uint64_t n)
 	EVP_DigestUpdate(md, bytes, sizeof(bytes));
 }
 
-static void
+static int
 digest_record(struct record *r)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	uint8_t sum[EVP_MAX_MD_SIZE] = {0};
+	uint8_t sum[EVP_MAX_MD_SIZE];
+	int rc = -1;
 
 	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1) {
 		for (size_t i = 0; i < r->n_entries; i++) {
@@ -108,10 +109,13 @@ digest_record(struct record *r)
 			EVP_DigestUpdate(md, &e->backend, sizeof(e->backend));
 			put_number(md, e->health);
 		}
-		EVP_DigestFinal_ex(md, sum, NULL);
+		if (EVP_DigestFinal_ex(md, sum, NULL) == 1) {
+			memcpy(r->digest, sum, sizeof(r->digest));
+			rc = 0;
+		}
 	}
 	EVP_MD_CTX_free(md);
-	memcpy(r->digest, sum, sizeof(r->digest));
+	return rc;
 }
 
 static int
@@ -123,12 +127,13 @@ cmp_records(const void *a, const void *b)
 }
 
 /* Over the records that count, by name. */
-static void
-digest_all(struct core *core, const struct record **counted, size_t n)
+static int
+digest_all(
+    const struct record **counted, size_t n, uint8_t digest[REPLICA_DIGEST_LEN])
 {
-	struct cluster *cl = &core->cluster;
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	uint8_t sum[EVP_MAX_MD_SIZE] = {0};
+	uint8_t sum[EVP_MAX_MD_SIZE];
+	int rc = -1;
 
 	qsort(counted, n, sizeof(*counted), cmp_records);
 	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1) {
@@ -139,12 +144,13 @@ digest_all(struct core *core, const struct record **counted, size_t n)
 			EVP_DigestUpdate(
 			    md, counted[i]->digest, sizeof(counted[i]->digest));
 		}
-		EVP_DigestFinal_ex(md, sum, NULL);
+		if (EVP_DigestFinal_ex(md, sum, NULL) == 1) {
+			memcpy(digest, sum, REPLICA_DIGEST_LEN);
+			rc = 0;
+		}
 	}
 	EVP_MD_CTX_free(md);
-	if (memcmp(cl->observed, sum, sizeof(cl->observed)) != 0)
-		cl->beat_now = true;
-	memcpy(cl->observed, sum, sizeof(cl->observed));
+	return rc;
 }
 
 /* Fills `entries` of a record that has room for n. Services share one copy of
@@ -202,11 +208,10 @@ publish(struct core *core, struct core_outputs *out)
 	if (cl->fresh != NULL)
 		beat.incarnation = freshness_own(cl->fresh)->incarnation;
 	if (record_init(&next, &beat, checks_count(cl->checks)) == -1 ||
-	    fill_own(core, &next) == -1) {
+	    fill_own(core, &next) == -1 || digest_record(&next) == -1) {
 		record_clear(&next);
 		return; /* checks_version differs still: tried again */
 	}
-	digest_record(&next);
 	record_clear(&cl->records[0]);
 	cl->records[0] = next;
 	cl->checks_version = checks_version(cl->checks);
@@ -292,7 +297,8 @@ observe_heard(struct core *core, struct mono now, struct peer *from,
 		next.entries[i].health = o->entries[i].health;
 		next.n_entries++;
 	}
-	digest_record(&next);
+	if (digest_record(&next) == -1)
+		goto fail;
 	record_clear(r);
 	*r = next;
 	core->cluster.recount = true;
@@ -301,26 +307,43 @@ fail:
 	record_clear(&next); /* it will be asked for again */
 }
 
-struct votes *
-observe_count(struct core *core, struct mono now, const struct conf *conf)
+int
+observe_count(const struct core *core, struct mono now, const struct conf *conf,
+    struct counted *out)
 {
-	struct cluster *cl = &core->cluster;
+	const struct cluster *cl = &core->cluster;
 	struct votes_record records[CORE_PEERS_MAX];
 	const struct record *counted[CORE_PEERS_MAX];
 	size_t n = 0;
 
-	cl->fresh_set = 0;
+	*out = (struct counted){.votes = NULL};
 	for (size_t i = 0; i < cl->n_records; i++) {
 		const struct record *r = &cl->records[i];
 
 		if (!counts(core, now, r))
 			continue;
-		cl->fresh_set |= 1ULL << i;
+		out->fresh_set |= 1ULL << i;
 		counted[n] = r;
 		records[n++] = (struct votes_record){r->entries, r->n_entries};
 	}
-	digest_all(core, counted, n);
-	return votes_count(conf, records, n);
+	if (digest_all(counted, n, out->digest) == -1)
+		return -1;
+	out->votes = votes_count(conf, records, n);
+	return out->votes != NULL ? 0 : -1;
+}
+
+void
+observe_switch(struct core *core, struct counted *next)
+{
+	struct cluster *cl = &core->cluster;
+
+	votes_free(cl->votes);
+	cl->votes = next->votes;
+	cl->fresh_set = next->fresh_set;
+	cl->recount = false;
+	if (memcmp(cl->observed, next->digest, sizeof(cl->observed)) != 0)
+		cl->beat_now = true;
+	memcpy(cl->observed, next->digest, sizeof(cl->observed));
 }
 
 static bool
@@ -334,23 +357,22 @@ same_verdicts(const struct votes *a, const struct votes *b)
 	return true;
 }
 
-/* Both are over core->conf. */
+/* Both are over core->conf. What fails for lack of memory is done again at the
+ * next tick. */
 static void
 recount(struct core *core, struct mono now, struct core_outputs *out)
 {
 	struct cluster *cl = &core->cluster;
-	struct votes *votes = observe_count(core, now, core->conf);
+	struct counted next;
 	struct errmsg why;
 
-	if (votes == NULL)
-		return; /* again at the next tick */
-	cl->recount = false;
-	if (same_verdicts(cl->votes, votes)) {
-		votes_free(cl->votes);
-		cl->votes = votes;
+	if (observe_count(core, now, core->conf, &next) == -1)
+		return;
+	if (same_verdicts(cl->votes, next.votes)) {
+		observe_switch(core, &next);
 		return;
 	}
-	votes_free(votes);
+	votes_free(next.votes);
 	if (core_apply(core, core->file, core->view, now, out, &why) == -1)
 		core_say(out, CORE_ALARM, "health: %s", why.text);
 }
