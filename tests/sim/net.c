@@ -114,7 +114,8 @@ conn_new(struct sim *sim, int from, int to)
 static int64_t
 delay(struct sim *sim)
 {
-	if (rng_chance(&sim->net, sim->rare_per_mille))
+	if (rng_chance(&sim->net, sim->rare_per_mille) &&
+	    sim->delay_rare_us > sim->delay_max_us)
 		return rng_between(
 		    &sim->net, sim->delay_max_us, sim->delay_rare_us);
 	return rng_between(&sim->net, sim->delay_min_us, sim->delay_max_us);

@@ -173,7 +173,7 @@ schedule(struct sim *sim, struct node *node)
 	if (wake.us == INT64_MAX)
 		return;
 	if (wake.us < 0)
-		sim_fail(sim, "%s wakes up before all time", node->name);
+		say_never_done(sim, node);
 	at = sim->now_us + 1;
 	if (wake.us > node_mono(sim, node).us)
 		at = world_us(sim, node, wake);

@@ -36,7 +36,7 @@ rng_below(struct rng *r, uint64_t n)
 	return n == 0 ? 0 : rng_next(r) % n;
 }
 
-/* Both ends included. */
+/* Both ends included; low <= high. */
 static inline int64_t
 rng_between(struct rng *r, int64_t low, int64_t high)
 {
