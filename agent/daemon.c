@@ -596,6 +596,8 @@ daemon_run(const char *config)
 	if (core_conf(d.core) == NULL)
 		goto out; /* the core has said why */
 	tell_the_past(&d);
+	if (!core_begun(d.core))
+		goto out; /* likewise */
 	notify("READY=1");
 	if (event_base_dispatch(d.base) == -1)
 		log_warnx("agent", "the event loop failed");

@@ -48,6 +48,12 @@ core_conf(const struct core *core)
 	return core->file;
 }
 
+bool
+core_begun(const struct core *core)
+{
+	return core->file != NULL && !core->cluster.stillborn;
+}
+
 struct core_outputs *
 core_outputs_new(void)
 {

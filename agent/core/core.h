@@ -183,4 +183,9 @@ struct mono core_wakeup(const struct core *);
  * the first, or when that one failed. */
 const struct conf *core_conf(const struct core *);
 
+/* Asked after CORE_STATE_LOADED: has it taken the configuration and the past?
+ * If not, for lack of memory, it takes no part and writes nothing, which would
+ * replace what it does not know: the agent has to end. */
+bool core_begun(const struct core *);
+
 #endif

@@ -288,6 +288,7 @@ cluster_loaded(struct core *core, struct mono now, const struct core_event *e,
 		replica_free(r);
 		return;
 	}
+	cl->stillborn = true;
 	if (begin(core, now) == -1) {
 		replica_free(r);
 		core_say(out, CORE_ALARM, "cluster: out of memory");
@@ -295,12 +296,13 @@ cluster_loaded(struct core *core, struct mono now, const struct core_event *e,
 	}
 	if (r == NULL || replica_is_empty(r)) {
 		replica_free(r);
-		return;
-	}
-	if (adopt(core, now, r, out) == 0) {
+	} else if (adopt(core, now, r, out) == 0) {
 		memcpy(cl->persisted, cl->config, sizeof(cl->persisted));
 		cl->imported = true;
+	} else {
+		return; /* and nothing may be written over it */
 	}
+	cl->stillborn = false;
 }
 
 /* The first contents. */
@@ -477,7 +479,7 @@ cluster_tick(struct core *core, struct mono now, struct core_outputs *out)
 {
 	struct cluster *cl = &core->cluster;
 
-	if (core->conf == NULL)
+	if (core->conf == NULL || cl->stillborn)
 		return;
 	if (cl->fresh != NULL) {
 		try_join(core, now, out);

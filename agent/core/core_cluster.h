@@ -117,6 +117,7 @@ enum grant_phase {
 struct cluster {
 	uint64_t wall_ms; /* of the event */
 	bool state_loaded;
+	bool stillborn;         /* it could not be taken */
 	bool lost;              /* there was a state, but it could not be had */
 	struct core_state file; /* what is on the disk, but for the replica */
 	struct replica *replica;
