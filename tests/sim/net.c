@@ -500,9 +500,9 @@ net_node_back(struct sim *sim, struct node *node)
 		struct conn *c = &sim->conns[i];
 
 		for (int end = 0; end < 2 && c->used; end++)
-			if (c->node[end] == node->id && c->up && !c->open[end] &&
-			    c->open[!end] && c->pipes[end].first == NULL &&
-			    !c->ghost)
+			if (c->node[end] == node->id && c->up &&
+			    !c->open[end] && c->open[!end] &&
+			    c->pipes[end].first == NULL && !c->ghost)
 				send_end(sim, c, end);
 	}
 }

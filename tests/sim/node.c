@@ -262,8 +262,14 @@ node_step(struct sim *sim, struct node *node, struct core_event *event)
 	schedule(sim, node);
 }
 
-/* As a new agent does: the file, the past, the routes. */
 static void
+fire_start_again(struct sim *sim, struct event *e)
+{
+	node_start(sim, &sim->nodes[e->node]);
+}
+
+/* As a new agent does: the file, the past, the routes. */
+static bool
 tell_the_past(struct sim *sim, struct node *node)
 {
 	struct store_state stored;
@@ -289,6 +295,7 @@ tell_the_past(struct sim *sim, struct node *node)
 		.state = &state,
 		.text = whole ? NULL : why.text});
 	kernel_tell(sim, node);
+	return core_begun(node->core);
 }
 
 void
@@ -306,7 +313,11 @@ node_start(struct sim *sim, struct node *node)
 	if (!node->served.running)
 		balancer_start(sim, node);
 	net_node_back(sim, node);
-	tell_the_past(sim, node);
+	if (tell_the_past(sim, node) || sim->failed)
+		return;
+	node_crash(sim, node, false); /* and is started again */
+	sim_put(sim, sim->now_us + 100 * SIM_MS, fire_start_again, node->id, 0,
+	    0, 0, NULL);
 }
 
 /* power: of the whole node; else only the agent ends. */
