@@ -7,6 +7,11 @@
  * L be the one whose attempt began last. Who granted it announced then, and has
  * begun no attempt since (it would have begun later): so it announces still.
  *
+ * Of several that ask at the same moment each but the first by name gives its
+ * attempt up for one that comes before it, grants that, and begins another. It
+ * is as if it had been undrained in between, so the proof holds; and they leave
+ * one after the other, but for the last.
+ *
  * tests/model/drain.pml is a model of it. */
 #include "config.h"
 
@@ -43,19 +48,29 @@ begin_drain(struct core *core, struct mono now)
 	drain_begin(&core->drain, now, cl->graceful_s);
 }
 
+/* What was granted before counts no more. */
+static void
+new_attempt(struct core *core, struct mono now)
+{
+	struct cluster *cl = &core->cluster;
+
+	cl->attempt = core_random(core);
+	cl->ask_at = now;
+	for (size_t i = 0; i < cl->n_peers; i++) {
+		cl->peers[i].granted_at = NEVER;
+		cl->peers[i].grant_refused = false;
+	}
+}
+
 static void
 begin_asking(struct core *core, struct mono now)
 {
 	struct cluster *cl = &core->cluster;
 
 	cl->grant = GRANT_ASKING;
-	cl->attempt = core_random(core);
-	cl->asking_since = cl->ask_at = now;
+	cl->asking_since = now;
 	cl->grant_told = false;
-	for (size_t i = 0; i < cl->n_peers; i++) {
-		cl->peers[i].granted_at = NEVER;
-		cl->peers[i].grant_refused = false;
-	}
+	new_attempt(core, now);
 }
 
 /* Anything but this and the attempt is void. */
@@ -176,20 +191,30 @@ grant_restore(struct core *core, struct mono now)
 	begin_drain(core, now);
 }
 
+/* Does this node, which asks itself, step back for another that asks? */
+static bool
+yields_to(const struct core *core, const struct peer *p)
+{
+	return core->cluster.grant == GRANT_ASKING &&
+	    strcmp(p->node->name, core->file->node_name) < 0;
+}
+
 static void
-answer(struct core *core, struct peer *p, const struct peer_drain_ask *q,
-    struct core_outputs *out)
+answer(struct core *core, struct mono now, struct peer *p,
+    const struct peer_drain_ask *q, struct core_outputs *out)
 {
 	struct peer_message *m = peer_message_put(out, PEER_DRAIN_GRANT);
+	bool stays = !drain_wanted(&core->drain);
 
 	if (m == NULL)
 		return;
 	m->drain_grant.attempt = q->attempt;
 	m->drain_grant.granted = announce_any(core) &&
-	    !drain_wanted(&core->drain);
-	m->drain_grant.reason = drain_wanted(&core->drain)
-	    ? GRANT_REFUSED_DRAINING
-	    : GRANT_REFUSED_NOT_ANNOUNCING;
+	    (stays || yields_to(core, p));
+	m->drain_grant.reason = stays ? GRANT_REFUSED_NOT_ANNOUNCING
+				      : GRANT_REFUSED_DRAINING;
+	if (m->drain_grant.granted && !stays)
+		new_attempt(core, now);
 	peer_send(p, m, out);
 }
 
@@ -201,7 +226,7 @@ grant_heard(struct core *core, struct mono now, struct peer *p,
 
 	if (m->kind == PEER_DRAIN_ASK) {
 		if (!m->drain_ask.cancel)
-			answer(core, p, &m->drain_ask, out);
+			answer(core, now, p, &m->drain_ask, out);
 		return;
 	}
 	if (cl->grant != GRANT_ASKING || m->drain_grant.attempt != cl->attempt)

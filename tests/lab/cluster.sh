@@ -144,6 +144,7 @@ drained_at_once() {
 		wait "$node" || codes+="$? "
 	done
 	cat "$work"/drain.lb?
+	# Those that left need not have done so at once.
 	equal "$codes" "3 " || return 1
 	[ "$(hops "$vip4" | wc -w)" = 1 ] && [ "$(hops "$vip6" | wc -w)" = 1 ]
 }
