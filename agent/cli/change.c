@@ -19,7 +19,9 @@ is_alone(const struct control_outcome *o)
 int
 change_status(const struct control_outcome *o)
 {
-	return o->n_missing > 0 || is_alone(o) ? CLI_PENDING : CLI_OK;
+	/* Who does not wait for the others has what was asked for. */
+	return o->waited && (o->n_missing > 0 || is_alone(o)) ? CLI_PENDING
+							      : CLI_OK;
 }
 
 const char *
@@ -44,7 +46,7 @@ change_line(const struct control_outcome *o, char buf[CHANGE_LINE_MAX])
 static void
 complain(const struct control_outcome *o)
 {
-	for (size_t i = 0; i < o->n_missing; i++)
+	for (size_t i = 0; i < o->n_missing && o->waited; i++)
 		cli_error("%s: %s", o->missing[i].node, o->missing[i].why);
 	if (o->n_missing == 0 && is_alone(o))
 		cli_error("no other node is heard: until one is, the change is "

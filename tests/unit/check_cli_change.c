@@ -119,6 +119,12 @@ static const struct outcome_row {
 	"done on all nodes that are heard, 2 of 3\n", ""},
     {{.waited = false, .copies = 1, .nodes = 3}, CLI_OK,
 	"done here; on the disks of 1 of 3 nodes\n", ""},
+    {{.waited = false,
+	 .missing = missing,
+	 .n_missing = 2,
+	 .copies = 1,
+	 .nodes = 3},
+	CLI_OK, "done here; on the disks of 1 of 3 nodes\n", ""},
     {{.waited = true, .copies = 1, .nodes = 3}, CLI_PENDING,
 	"done here; on the disks of 1 of 3 nodes\n",
 	"guideway: no other node is heard: until one is, the change is on this "
