@@ -374,6 +374,9 @@ fail:
 
 /* Waiting for the others. */
 
+/* Of a node that takes no traffic it does not matter. */
+static const char not_served[] = "its balancer does not serve its tables yet";
+
 /* What a node that is heard lacks; false: nothing. */
 static bool
 lacks(const struct core *core, const struct peer *p, const char **why)
@@ -389,6 +392,8 @@ lacks(const struct core *core, const struct peer *p, const char **why)
 		*why = "it is not on its disk yet";
 	else if (memcmp(p->beat.root, cl->root, sizeof(cl->root)) != 0)
 		*why = "its tables are not the same yet";
+	else if (p->beat.announcing && !p->beat.installed)
+		*why = not_served;
 	return *why != NULL;
 }
 
@@ -421,6 +426,9 @@ list_missing(
 	bool alone = cl->n_peers > 0 && count_copies(core) < 2;
 	size_t n = 0;
 
+	if (announce_any(core) && report_sync(core)[0] != '\0')
+		missing[n++] = (struct control_missing){
+		    report_node_name(core), not_served};
 	for (size_t i = 0; i < cl->n_peers; i++) {
 		const struct peer *p = &cl->peers[i];
 		const char *why;
