@@ -69,8 +69,9 @@ has_no_backend() { equal "$(field "$1" "$2" weight "$3")" ""; }
 
 kill_backend() { lab stop "$1" nginx; }
 start_backend() { lab start "$1" nginx; }
-is_down() { everywhere web "$1" health down; }
-is_up() { everywhere web "$1" health up; }
+has_health() { everywhere web "$1" health "$2" && everywhere who "$1" health "$2"; }
+is_down() { has_health "$1" down; }
+is_up() { has_health "$1" up; }
 
 # Who answers new connections.
 answering() {

@@ -33,10 +33,11 @@ set_in_turn() {
 
 service_comes_and_goes() {
 	done_everywhere lb2 service add extra "vips=$vip4" protocol=tcp \
-	ports=8080 announce_min=0 'check=tcp port=80' &&
-		done_everywhere lb3 backend add extra "$(addr be2)" &&
-		everywhere extra be2 weight 1 || return 1
-	wait_until 5 everywhere extra be2 health up || return 1
+	    ports=8080 announce_min=0 'check=tcp port=80' &&
+		exits 0 gw lb3 backend add extra "$(addr be2)" &&
+		said "done on all 3 nodes" && everywhere extra be2 weight 1 &&
+		wait_until 5 everywhere extra be2 health up &&
+		wait_until 5 identical || return 1
 	exits 1 gw lb1 service remove extra || return 1
 	done_everywhere lb1 service remove extra --now &&
 		exits 1 gw lb2 service show extra
@@ -81,6 +82,10 @@ check "status says so, too" \
 check "a change on each node is in force on all when it is done" set_in_turn
 check "a service comes and goes, from three nodes" service_comes_and_goes
 check "changes at the same moment: all agree" at_the_same_time
+check "--local does not wait" \
+    exits 0 gw lb1 backend weight web "$(addr be1)" 5 --local
+heals 5 "... and all have it all the same"
+check "... on each node" everywhere web be1 weight 5
 check "an unknown service is refused" \
     refuses "no service is called" backend add nothing 10.2.1.10
 check "a backend that is there is refused" \
@@ -117,7 +122,7 @@ check "... takes nothing" answer "be1 be2 be3"
 check "remove, once it is silent" \
     done_everywhere lb2 backend remove web "$(addr be4)" --quiet 1
 check "... is gone on all nodes" each has_no_backend web be4
-check "add" done_everywhere lb3 backend add web "$(addr be4)"
+check "add" exits 0 gw lb3 backend add web "$(addr be4)"
 check "... is checked, and takes its share" wait_until 10 answer \
     "be1 be2 be3 be4"
 end_polling
