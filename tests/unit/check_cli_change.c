@@ -156,7 +156,7 @@ END_TEST
 START_TEST(outcome_as_json)
 {
 	const struct fake_answer answers[] = {{CONTROL_CHANGE,
-	    {.kind = CONTROL_CHANGE, .outcome = outcome_rows[5].outcome}}};
+	    {.kind = CONTROL_CHANGE, .outcome = outcome_rows[6].outcome}}};
 
 	fake_agent_start(answers, 1);
 	cli_run(&run, "backend|enable|web|10.1.0.7|--json");
