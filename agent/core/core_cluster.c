@@ -29,7 +29,8 @@ cluster_init(struct core *core, struct mono now)
 	struct cluster *cl = &core->cluster;
 
 	cl->join = JOIN_IN; /* until there is a cluster */
-	cl->persist_at = cl->asking_since = cl->ask_at = NEVER;
+	cl->persist_at = now;
+	cl->asking_since = cl->ask_at = NEVER;
 	if ((cl->replica = replica_new()) == NULL ||
 	    replica_digest(cl->replica, cl->config) == -1)
 		return -1;
@@ -64,7 +65,7 @@ begin(struct core *core, struct mono now)
 	while (cl->process == 0);
 	cl->join_since = now;
 	peers_init(core, now);
-	cluster_dirty(core, now); /* the incarnation */
+	cluster_dirty(core); /* the incarnation */
 	return 0;
 }
 
@@ -154,7 +155,7 @@ adopt(struct core *core, struct mono now, struct replica *next,
 	cl->replica = next;
 	memcpy(cl->config, digest, sizeof(digest));
 	cl->imported = cl->imported || !replica_is_empty(next);
-	cluster_dirty(core, now);
+	cluster_dirty(core);
 	for (size_t i = 0; i < cl->n_peers; i++) {
 		struct peer *p = &cl->peers[i];
 
@@ -208,13 +209,9 @@ cluster_apply_delta(struct core *core, struct mono now, const struct delta *d,
 /* The state file. */
 
 void
-cluster_dirty(struct core *core, struct mono now)
+cluster_dirty(struct core *core)
 {
-	struct cluster *cl = &core->cluster;
-
-	if (!cl->dirty)
-		earlier(&cl->persist_at, now);
-	cl->dirty = true;
+	core->cluster.dirty = true;
 }
 
 void
@@ -230,15 +227,24 @@ cluster_fill_state(const struct core *core, struct core_state *s)
 		s->incarnation = freshness_own(cl->fresh)->incarnation;
 }
 
-/* Not before the state of old has been read, which this would replace. */
+/* Not before the state of old has been read, which this would replace; nor
+ * while that is lost, which the next start has to know as well. */
+static bool
+is_to_be_written(const struct core *core)
+{
+	const struct cluster *cl = &core->cluster;
+
+	return cl->dirty && !cl->writing.busy && !core->persisting.busy &&
+	    cl->state_loaded && !cl->lost;
+}
+
 static void
 persist(struct core *core, struct mono now, struct core_outputs *out)
 {
 	struct cluster *cl = &core->cluster;
 	struct writing *w = &cl->writing;
 
-	if (!cl->dirty || w->busy || core->persisting.busy ||
-	    !cl->state_loaded || !reached(now, cl->persist_at))
+	if (!is_to_be_written(core) || !reached(now, cl->persist_at))
 		return;
 	cluster_fill_state(core, &w->state);
 	w->busy = true;
@@ -266,8 +272,6 @@ cluster_persisted(struct core *core, struct mono now, const char *failure,
 		return;
 	}
 	if (failure == NULL) {
-		cl->file.incarnation = w->state.incarnation;
-		cl->file.synced_ms = w->state.synced_ms;
 		memcpy(cl->persisted, w->digest, sizeof(cl->persisted));
 		cl->beat_now = true;
 	}
@@ -457,7 +461,7 @@ try_join(struct core *core, struct mono now, struct core_outputs *out)
 
 /* Since when everything is well with somebody is worth remembering. */
 static void
-note_contact(struct core *core, struct mono now)
+note_contact(struct core *core)
 {
 	struct cluster *cl = &core->cluster;
 
@@ -465,7 +469,7 @@ note_contact(struct core *core, struct mono now)
 	    cl->wall_ms < cl->file.synced_ms + SYNCED_MS)
 		return;
 	cl->file.synced_ms = cl->wall_ms;
-	cluster_dirty(core, now);
+	cluster_dirty(core);
 }
 
 bool
@@ -486,7 +490,7 @@ cluster_tick(struct core *core, struct mono now, struct core_outputs *out)
 		sync_tick(core, now, out);
 		grant_tick(core, now, out);
 		change_tick(core, now, out);
-		note_contact(core, now);
+		note_contact(core);
 	}
 	observe_tick(core, now, out);
 	if (cl->fresh != NULL) {
@@ -507,7 +511,7 @@ cluster_wakeup(const struct core *core)
 	earlier(&next, sync_wakeup(core));
 	earlier(&next, grant_wakeup(core));
 	earlier(&next, change_wakeup(core));
-	if (cl->dirty && !cl->writing.busy && cl->state_loaded)
+	if (is_to_be_written(core))
 		earlier(&next, cl->persist_at);
 	if (cl->join == JOIN_WAITING && !cl->late)
 		earlier(&next, after_ms(cl->join_since, JOIN_MS));

@@ -324,7 +324,7 @@ void cluster_merge(struct core *, struct mono now, const struct replica *,
 enum delta_result cluster_apply_delta(struct core *, struct mono now,
     const struct delta *, struct core_outputs *);
 /* Something is to be written to disk. */
-void cluster_dirty(struct core *, struct mono now);
+void cluster_dirty(struct core *);
 void cluster_fill_state(const struct core *, struct core_state *);
 void cluster_persisted(
     struct core *, struct mono now, const char *failure, struct core_outputs *);

@@ -531,7 +531,7 @@ take_beats(struct core *core, struct mono now, struct peer *p,
 		if (freshness_hear(cl->fresh, now, &b->beats[i], direct) !=
 		    BEAT_REFUTE)
 			continue;
-		cluster_dirty(core, now);
+		cluster_dirty(core);
 		cl->beat_now = true;
 		if (freshness_duplicate(cl->fresh, now))
 			core_say(out, CORE_ALARM,

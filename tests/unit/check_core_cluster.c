@@ -216,6 +216,21 @@ lose_state(int node)
 	n->disk = (struct core_state){.lost = true};
 }
 
+/* What is lost stays lost over another restart. */
+START_TEST(lost_is_not_forgotten)
+{
+	settled();
+	stop(A);
+	stop(B);
+	stop(C);
+	lose_state(A);
+	nodes[A].n_writes = 0;
+	start(A);
+	run(20000);
+	ck_assert_uint_eq(nodes[A].n_writes, 0);
+}
+END_TEST
+
 static const struct {
 	int64_t away_ms;
 	bool in;
@@ -284,6 +299,24 @@ START_TEST(waits_for_records)
 END_TEST
 
 /* The disk. */
+
+START_TEST(writes_of_merges_come_together)
+{
+	settled();
+	nodes[B].n_writes = 0;
+	for (int i = 0; i < 20; i++) {
+		change(A, 1, CONTROL_SET, "web", "10.1.0.1",
+		    i % 2 ? "weight=2" : "weight=3");
+		run(10);
+	}
+	run(1000);
+	ck_assert_uint_ge(nodes[B].n_writes, 1);
+	ck_assert_uint_le(nodes[B].n_writes, 3);
+	ck_assert(same_config());
+	ck_assert_mem_eq(nodes[B].core->cluster.persisted,
+	    nodes[B].core->cluster.config, REPLICA_DIGEST_LEN);
+}
+END_TEST
 
 START_TEST(failed_write_is_repeated)
 {
@@ -388,6 +421,7 @@ make_suite(void)
 	tcase_add_test(tc, cluster_of_one);
 	tcase_add_test(tc, empty_file);
 	tcase_add_test(tc, installs_nothing_before);
+	tcase_add_test(tc, lost_is_not_forgotten);
 	tcase_add_loop_test(tc, stale_and_alone, 0, ROWS(ages));
 	tcase_add_test(tc, in_step_with_snapshots_lost);
 	tcase_add_test(tc, waits_for_records);
@@ -395,6 +429,7 @@ make_suite(void)
 	suite_add_tcase(s, tc);
 	tc = tcase_create("disk");
 	tcase_add_checked_fixture(tc, rig_setup, rig_teardown);
+	tcase_add_test(tc, writes_of_merges_come_together);
 	tcase_add_test(tc, failed_write_is_repeated);
 	tcase_add_test(tc, changes_during_a_write);
 	tcase_add_test(tc, incarnation_goes_up);
