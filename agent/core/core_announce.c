@@ -27,11 +27,17 @@ announce_init(struct core *core, struct mono now)
 {
 	struct announce *a = &core->announce;
 
-	a->hold_until = after_ms(now, HOLD_MS);
+	announce_hold(core, now);
 	a->fit_at = a->unfit_at = (struct mono){now.us - 3600 * 1000000LL};
 	a->judge_at = (struct mono){INT64_MAX};
 	a->bird.differs_since = (struct mono){INT64_MAX};
 	a->bird.ask_at = (struct mono){INT64_MAX};
+}
+
+void
+announce_hold(struct core *core, struct mono now)
+{
+	core->announce.hold_until = after_ms(now, HOLD_MS);
 }
 
 void

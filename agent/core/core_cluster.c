@@ -425,12 +425,13 @@ join_in(struct core *core, struct mono now, struct core_outputs *out)
 
 	cl->join = JOIN_IN;
 	cl->join_since = now;
-	cl->lost = false;
+	cl->lost = cl->file.lost = false;
 	cl->join_why.text[0] = '\0';
 	cl->beat_now = true;
 	core_say(out, CORE_INFO, "cluster: in step%s",
 	    talks_to_somebody(core) || cl->n_peers == 0 ? ""
 							: ", though alone");
+	announce_hold(core, now);
 	link_install(core, now, out);
 	grant_restore(core, now);
 }

@@ -236,6 +236,9 @@ announce_enabled(const struct core *core)
 }
 
 void announce_init(struct core *, struct mono now);
+/* What the node is to serve has only now become known: the routes that are
+ * found stay until it can. */
+void announce_hold(struct core *, struct mono now);
 void announce_clear(struct core *);
 /* The gate and the room for another forwarding state, whose names it borrows:
  * made aside (0, or -1: out of memory), then switched in, which cannot fail, or

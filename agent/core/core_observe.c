@@ -469,8 +469,7 @@ observe_tick(struct core *core, struct mono now, struct core_outputs *out)
 
 	if (core->conf == NULL)
 		return;
-	ready = ready ||
-	    (cl->join != JOIN_WAITING && first_round_done(core, now));
+	ready = ready || (cl->join == JOIN_IN && first_round_done(core, now));
 	/* The first record goes out at once, that the others need not wait, and
 	 * the first that says something likewise. */
 	if (reached(now, cl->observe_at) || cl->records[0].arena == NULL ||
@@ -484,6 +483,7 @@ observe_tick(struct core *core, struct mono now, struct core_outputs *out)
 	judge_self(core, now);
 	if (ready && !cl->health_ready) {
 		cl->health_ready = true;
+		announce_hold(core, now);
 		link_install(core, now, out);
 	}
 	/* Not earlier: what a start points at goes when there are other checks.
@@ -504,7 +504,7 @@ observe_wakeup(const struct core *core)
 		return NEVER;
 	earlier(&next, checks_wakeup(cl->checks));
 	earlier(&next, cl->observe_at);
-	if (!cl->health_ready && cl->join != JOIN_WAITING)
+	if (!cl->health_ready && cl->join == JOIN_IN)
 		earlier(&next, after_ms(cl->join_since, FIRST_ROUND_MS));
 	if (cl->unfit_since.us != INT64_MAX && !core->drain.unfit)
 		earlier(&next, after_ms(cl->unfit_since, UNFIT_MS));

@@ -207,6 +207,25 @@ static const struct {
     {false, true},
 };
 
+/* The route stands from the first moment to the last. */
+START_TEST(route_of_the_predecessor_stays)
+{
+	leave_route(A);
+	if (keeps[_i].silent)
+		see_nothing(A);
+	start(A);
+	if (keeps[_i].peers) {
+		start(B);
+		start(C);
+	}
+	for (int i = 0; i < 2500; i++) {
+		run(10);
+		ck_assert_msg(announces(A), "after %d ms", i * 10);
+	}
+	ck_assert(in_step(A));
+}
+END_TEST
+
 static void
 lose_state(int node)
 {
@@ -421,6 +440,7 @@ make_suite(void)
 	tcase_add_test(tc, cluster_of_one);
 	tcase_add_test(tc, empty_file);
 	tcase_add_test(tc, installs_nothing_before);
+	tcase_add_loop_test(tc, route_of_the_predecessor_stays, 0, ROWS(keeps));
 	tcase_add_test(tc, lost_is_not_forgotten);
 	tcase_add_loop_test(tc, stale_and_alone, 0, ROWS(ages));
 	tcase_add_test(tc, in_step_with_snapshots_lost);
