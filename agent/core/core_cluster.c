@@ -399,6 +399,22 @@ talks_to_somebody(const struct core *core)
 	return false;
 }
 
+/* Somebody who is in step knows what this node has lost; two who have lost it
+ * only agree that there is nothing. */
+static bool
+may_trust_others(const struct core *core)
+{
+	const struct cluster *cl = &core->cluster;
+
+	if (!cl->lost)
+		return talks_to_somebody(core);
+	for (size_t i = 0; i < cl->n_peers; i++)
+		if (cl->peers[i].state == PEER_TALKING &&
+		    cl->peers[i].beat_heard && cl->peers[i].beat.joined)
+			return true;
+	return false;
+}
+
 /* Why this node must not go on alone; false: it may. */
 static bool
 must_not_be_alone(const struct core *core, struct errmsg *why)
@@ -408,7 +424,7 @@ must_not_be_alone(const struct core *core, struct errmsg *why)
 
 	if (cl->lost)
 		return errmsg_set(why,
-			   "its state is lost, and no other node is there to "
+			   "its state is lost, and no other node is in step to "
 			   "get it from") == -1;
 	if (synced != 0 && cl->wall_ms > synced &&
 	    cl->wall_ms - synced > STALE_MS)
@@ -450,14 +466,16 @@ try_join(struct core *core, struct mono now, struct core_outputs *out)
 		cl->join_why = why;
 		return;
 	}
-	if (talks_to_somebody(core) || !must_not_be_alone(core, &why)) {
+	if (may_trust_others(core) || !must_not_be_alone(core, &why)) {
 		join_in(core, now, out);
-	} else if (cl->join == JOIN_WAITING) {
-		cl->join = JOIN_OUT;
-		cl->join_why = why;
-		core_say(out, CORE_ALARM,
-		    "cluster: this node takes no part: %s", why.text);
+		return;
 	}
+	cl->join_why = why;
+	if (!late || cl->join == JOIN_OUT)
+		return;
+	cl->join = JOIN_OUT;
+	core_say(
+	    out, CORE_ALARM, "cluster: this node takes no part: %s", why.text);
 }
 
 /* Since when everything is well with somebody is worth remembering. */

@@ -154,6 +154,18 @@ START_TEST(peers_that_never_come)
 }
 END_TEST
 
+START_TEST(one_peer_of_two_comes)
+{
+	start(A);
+	start(B);
+	run(9900);
+	ck_assert(!in_step(A) && !in_step(B));
+	run(200);
+	ck_assert(in_step(A) && in_step(B));
+	ck_assert_uint_eq(live(B), 5);
+}
+END_TEST
+
 START_TEST(cluster_of_one)
 {
 	n_nodes = 1;
@@ -235,6 +247,34 @@ lose_state(int node)
 	n->disk = (struct core_state){.lost = true};
 }
 
+START_TEST(lost_and_alone)
+{
+	settled();
+	for (int i = 0; i < NODES; i++)
+		stop(i);
+	lose_state(A);
+	leave_route(A);
+	start(A);
+	run(20000);
+	ck_assert_int_eq(nodes[A].core->cluster.join, JOIN_OUT);
+	ck_assert_uint_eq(count_logged(A, CORE_ALARM, "takes no part"), 1);
+	ck_assert_str_eq(shown(A)->waiting,
+	    "its state is lost, and no other node is in step to get it from");
+	ck_assert(!announces(A));
+	ck_assert_uint_eq(live(A), 0);
+	change(A, 1, CONTROL_SET, "web", NULL, "panic=1");
+	ck_assert_ptr_nonnull(strstr(nodes[A].error, "its state is lost"));
+	start(B);
+	run(11000); /* for c, which does not come */
+	ck_assert(in_step(A));
+	ck_assert_uint_eq(live(A), 5);
+	run(12000);
+	ck_assert(announces(A));
+	ck_assert(!nodes[A].disk.lost);
+	ck_assert_uint_eq(nodes[A].disk.replica->n_live, 5);
+}
+END_TEST
+
 /* What is lost stays lost over another restart. */
 START_TEST(lost_is_not_forgotten)
 {
@@ -247,6 +287,42 @@ START_TEST(lost_is_not_forgotten)
 	start(A);
 	run(20000);
 	ck_assert_uint_eq(nodes[A].n_writes, 0);
+}
+END_TEST
+
+/* A peer that knows nothing either is none to get it from. */
+START_TEST(all_have_lost_it)
+{
+	settled();
+	for (int i = 0; i < NODES; i++) {
+		stop(i);
+		lose_state(i);
+	}
+	start_all();
+	run(30000);
+	for (int i = 0; i < NODES; i++) {
+		ck_assert(!in_step(i));
+		ck_assert_uint_eq(live(i), 0);
+	}
+}
+END_TEST
+
+/* Two have lost it, and the third comes late. */
+START_TEST(one_of_three_has_it)
+{
+	settled();
+	for (int i = 0; i < NODES; i++)
+		stop(i);
+	lose_state(A);
+	lose_state(B);
+	start(A);
+	start(B);
+	run(30000);
+	ck_assert(!in_step(A) && !in_step(B));
+	start(C);
+	run(5000);
+	ck_assert(all_in_step() && all_identical());
+	ck_assert_uint_eq(live(A), 5);
 }
 END_TEST
 
@@ -437,11 +513,15 @@ make_suite(void)
 	tcase_add_test(tc, nor_does_one_that_was_away);
 	tcase_add_test(tc, state_comes_before_peers);
 	tcase_add_test(tc, peers_that_never_come);
+	tcase_add_test(tc, one_peer_of_two_comes);
 	tcase_add_test(tc, cluster_of_one);
 	tcase_add_test(tc, empty_file);
 	tcase_add_test(tc, installs_nothing_before);
 	tcase_add_loop_test(tc, route_of_the_predecessor_stays, 0, ROWS(keeps));
+	tcase_add_test(tc, lost_and_alone);
 	tcase_add_test(tc, lost_is_not_forgotten);
+	tcase_add_test(tc, all_have_lost_it);
+	tcase_add_test(tc, one_of_three_has_it);
 	tcase_add_loop_test(tc, stale_and_alone, 0, ROWS(ages));
 	tcase_add_test(tc, in_step_with_snapshots_lost);
 	tcase_add_test(tc, waits_for_records);
