@@ -509,17 +509,19 @@ change_persisted(struct core *core, struct mono now, const char *failure,
 		return;
 	}
 	if (cluster_apply_delta(core, now, &c->delta, out) == DELTA_FAILED) {
-		/* It is on the disk, and comes into force with the next start
-		 * or change. */
+		/* It must not be on the disk then, nor its uid be given to
+		 * another. */
+		cl->writer = 0;
+		cluster_dirty(core);
 		if (c->client != 0)
 			command_error(out, c->client,
-			    "it is remembered, but there is no memory to carry "
-			    "it out");
+			    "nothing has changed, since there is no memory to "
+			    "carry it out");
 		change_clear(w);
 		return;
 	}
-	if (memcmp(cl->config, w->digest, sizeof(cl->config)) == 0)
-		cl->dirty = false; /* this is what has been written */
+	if (cluster_is_written(core))
+		cl->dirty = false;
 	sync_send_delta(core, &c->delta, out);
 	answer(core, now, c, out);
 	replica_free(w->copy);

@@ -214,6 +214,19 @@ cluster_dirty(struct core *core)
 	core->cluster.dirty = true;
 }
 
+bool
+cluster_is_written(const struct core *core)
+{
+	const struct cluster *cl = &core->cluster;
+	struct core_state s;
+
+	cluster_fill_state(core, &s);
+	return memcmp(cl->config, cl->writing.digest, sizeof(cl->config)) ==
+	    0 &&
+	    s.incarnation == cl->writing.state.incarnation &&
+	    s.synced_ms == cl->writing.state.synced_ms;
+}
+
 void
 cluster_fill_state(const struct core *core, struct core_state *s)
 {

@@ -326,6 +326,8 @@ void cluster_merge(struct core *, struct mono now, const struct replica *,
     struct core_outputs *);
 enum delta_result cluster_apply_delta(struct core *, struct mono now,
     const struct delta *, struct core_outputs *);
+/* Is what was written last all there is to write? */
+bool cluster_is_written(const struct core *);
 /* Something is to be written to disk. */
 void cluster_dirty(struct core *);
 void cluster_fill_state(const struct core *, struct core_state *);

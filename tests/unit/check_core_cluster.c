@@ -480,6 +480,27 @@ START_TEST(refutes_its_past)
 }
 END_TEST
 
+/* What is learnt while a change is written is not forgotten with it. */
+START_TEST(incarnation_during_a_change)
+{
+	struct node *n = &nodes[A];
+	struct beat self = {.node = "a", .hb_seq = 1};
+
+	start(A);
+	run(12000);
+	n->disk_slow = true;
+	change(A, 1, CONTROL_SET, "web", NULL, "panic=7");
+	self.incarnation = freshness_own(n->core->cluster.fresh)->incarnation +
+	    5;
+	freshness_hear(n->core->cluster.fresh, rig_now, &self, false);
+	cluster_dirty(n->core);
+	disk_done(A, NULL);
+	n->disk_slow = false;
+	run(1000);
+	ck_assert_uint_eq(n->disk.incarnation, self.incarnation + 1);
+}
+END_TEST
+
 /* Before its state has been read it does nothing at all. */
 START_TEST(nothing_before_the_state)
 {
@@ -534,6 +555,7 @@ make_suite(void)
 	tcase_add_test(tc, changes_during_a_write);
 	tcase_add_test(tc, incarnation_goes_up);
 	tcase_add_test(tc, refutes_its_past);
+	tcase_add_test(tc, incarnation_during_a_change);
 	suite_add_tcase(s, tc);
 	return s;
 }
