@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include <openssl/evp.h>
 
@@ -139,11 +140,17 @@ adopt(struct core *core, struct mono now, struct replica *next,
     struct core_outputs *out)
 {
 	struct cluster *cl = &core->cluster;
-	struct spec_view *view = spec_view(core->file, next);
+	struct spec_view *view = NULL;
 	uint8_t digest[REPLICA_DIGEST_LEN];
 	struct errmsg why = {"out of memory"};
+	bool known = replica_digest(next, digest) == 0;
 
-	if (view == NULL || replica_digest(next, digest) == -1 ||
+	if (known && memcmp(digest, cl->config, sizeof(digest)) == 0) {
+		cl->replica->hlc = MAX(cl->replica->hlc, next->hlc);
+		replica_free(next);
+		return 0;
+	}
+	if (!known || (view = spec_view(core->file, next)) == NULL ||
 	    core_apply(core, core->file, view, now, out, &why) == -1) {
 		spec_view_free(view);
 		replica_free(next);
@@ -196,14 +203,12 @@ cluster_apply_delta(struct core *core, struct mono now, const struct delta *d,
 	if (next == NULL)
 		return DELTA_FAILED;
 	result = replica_apply(next, d);
-	/* What could be taken of one with gaps is as good as any. */
-	if (result == DELTA_NOTHING) {
-		core->cluster.replica->hlc = next->hlc;
+	if (result == DELTA_FAILED) {
 		replica_free(next);
-	} else if (adopt(core, now, next, out) == -1) {
-		return DELTA_FAILED;
+		return result;
 	}
-	return result;
+	/* What could be taken of one with gaps is as good as any. */
+	return adopt(core, now, next, out) == 0 ? result : DELTA_FAILED;
 }
 
 /* The state file. */
@@ -355,15 +360,19 @@ import(struct core *core, struct mono now, struct core_outputs *out)
 
 	if (cl->imported || cl->lost || !all_are_empty(core))
 		return;
-	cl->imported = true;
 	if ((r = spec_import(core->file, &why)) == NULL) {
-		core_say(out, CORE_ALARM, "%s: %s", core->file->path, why.text);
+		if (!cl->import_failed)
+			core_say(out, CORE_ALARM, "%s: %s", core->file->path,
+			    why.text);
+		cl->import_failed = true;
 		return;
 	}
+	if (adopt(core, now, r, out) == -1)
+		return; /* again at the next tick */
+	cl->imported = true;
 	core_say(out, CORE_INFO,
 	    "cluster: new; its first contents are those of %s",
 	    core->file->path);
-	adopt(core, now, r, out);
 }
 
 /* In step? */

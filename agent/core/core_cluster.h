@@ -132,6 +132,7 @@ struct cluster {
 	struct errmsg join_why; /* what is waited for */
 	bool health_ready;      /* tables may be made of what is observed */
 	bool imported;          /* the file was read into it, or need not be */
+	bool import_failed;     /* which the operator was told */
 
 	struct peer peers[CORE_PEERS_MAX]; /* by name */
 	size_t n_peers;
