@@ -493,7 +493,7 @@ try_join(struct core *core, struct mono now, struct core_outputs *out)
 		return;
 	}
 	cl->join_why = why;
-	if (!late || cl->join == JOIN_OUT)
+	if (!cl->late || cl->join == JOIN_OUT)
 		return;
 	cl->join = JOIN_OUT;
 	core_say(

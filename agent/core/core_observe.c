@@ -65,9 +65,12 @@ observe_lacks(const struct core *core, const struct beat *beat)
 {
 	const struct record *r = observe_find(core, beat->node);
 
-	if (beat->left || strcmp(beat->node, core->file->node_name) == 0)
+	/* What a node that is not configured observes counts for nothing. */
+	if (beat->left || peer_find_const(core, beat->node) == NULL)
 		return false;
-	return r == NULL || r->incarnation != beat->incarnation ||
+	if (r == NULL)
+		return beat->obs_seq > 0;
+	return r->incarnation != beat->incarnation ||
 	    r->obs_seq < beat->obs_seq;
 }
 
@@ -210,6 +213,7 @@ publish(struct core *core, struct core_outputs *out)
 	if (record_init(&next, &beat, checks_count(cl->checks)) == -1 ||
 	    fill_own(core, &next) == -1 || digest_record(&next) == -1) {
 		record_clear(&next);
+		cl->observe_at = NEVER;
 		return; /* checks_version differs still: tried again */
 	}
 	record_clear(&cl->records[0]);
@@ -223,11 +227,32 @@ publish(struct core *core, struct core_outputs *out)
 	peer_send_all(core, observe_message(core, &cl->records[0], out), out);
 }
 
+/* Copies of a record's entries, which may be replaced before they are sent.
+ * NULL: out of memory. */
+static struct peer_observed_entry *
+copy_entries(const struct record *r, struct arena *arena)
+{
+	struct peer_observed_entry *e = arena_alloc(
+	    arena, r->n_entries, sizeof(*e));
+	const char *name = "";
+
+	for (size_t i = 0; e != NULL && i < r->n_entries; i++) {
+		if (strcmp(name, r->entries[i].service) != 0 &&
+		    (name = arena_copy(arena, r->entries[i].service,
+			 strlen(r->entries[i].service))) == NULL)
+			return NULL;
+		e[i] = (struct peer_observed_entry){
+		    name, r->entries[i].backend, r->entries[i].health};
+	}
+	return e;
+}
+
 const struct peer_message *
 observe_message(
     struct core *core, const struct record *r, struct core_outputs *out)
 {
 	const struct freshness *fresh = core->cluster.fresh;
+	bool own = r == &core->cluster.records[0];
 	const struct beat *known;
 	struct peer_observed_entry *entries;
 	struct peer_message *m;
@@ -235,37 +260,39 @@ observe_message(
 	if (r->arena == NULL || fresh == NULL ||
 	    (m = peer_message_put(out, PEER_OBSERVED)) == NULL)
 		return NULL;
-	entries = arena_alloc(out->arena, r->n_entries, sizeof(*entries));
-	known = r == &core->cluster.records[0] ? freshness_own(fresh)
-					       : freshness_find(fresh, r->node);
+	entries = copy_entries(r, out->arena);
+	known = own ? freshness_own(fresh) : freshness_find(fresh, r->node);
 	if (entries == NULL || known == NULL)
 		return NULL;
-	for (size_t i = 0; i < r->n_entries; i++)
-		entries[i] = (struct peer_observed_entry){r->entries[i].service,
-		    r->entries[i].backend, r->entries[i].health};
+	/* A beat of another life would make this one seem alive. */
+	if (!own && known->incarnation != r->incarnation)
+		return NULL;
 	m->observed.beat = *known;
 	/* Of a relayed one the sequence of this very record. */
-	m->observed.beat.incarnation = r == &core->cluster.records[0]
-	    ? known->incarnation
-	    : r->incarnation;
-	m->observed.beat.obs_seq = r->obs_seq;
 	m->observed.entries = entries;
 	m->observed.n_entries = r->n_entries;
 	return m;
 }
 
+/* Only of nodes that are configured: these have room, if that of others is
+ * taken. */
 static struct record *
 place_for(struct core *core, const char *node)
 {
 	struct cluster *cl = &core->cluster;
 
+	if (peer_find(core, node) == NULL)
+		return NULL;
 	for (size_t i = 1; i < cl->n_records; i++)
 		if (strcmp(cl->records[i].node, node) == 0)
 			return &cl->records[i];
-	/* Only of nodes that are configured: these have room. */
-	if (peer_find(core, node) == NULL || cl->n_records == CORE_PEERS_MAX)
+	for (size_t i = 1; i < cl->n_records; i++)
+		if (peer_find(core, cl->records[i].node) == NULL)
+			return &cl->records[i];
+	if (cl->n_records == CORE_PEERS_MAX)
 		return NULL;
 	cl->records[cl->n_records] = (struct record){0};
+	text_copy(cl->records[cl->n_records].node, FORWARDING_NAME_MAX, node);
 	return &cl->records[cl->n_records++];
 }
 
@@ -285,7 +312,8 @@ observe_heard(struct core *core, struct mono now, struct peer *from,
 	if (known == NULL || known->incarnation != o->beat.incarnation ||
 	    (r = place_for(core, o->beat.node)) == NULL)
 		return;
-	if (r->arena != NULL && r->incarnation == o->beat.incarnation &&
+	if (r->arena != NULL && strcmp(r->node, o->beat.node) == 0 &&
+	    r->incarnation == o->beat.incarnation &&
 	    r->obs_seq >= o->beat.obs_seq)
 		return;
 	if (record_init(&next, &o->beat, o->n_entries) == -1)

@@ -198,6 +198,7 @@ send_message(int node, const struct core_output *o)
 	struct end *e = &ends[o->session];
 	struct flight f = {.kind = MESSAGE, .session = e->other_id};
 
+	nodes[node].told[o->message->kind]++;
 	if (nodes[node].full) {
 		follow_up(node, CORE_PEER_FULL)->session = o->session;
 		return;

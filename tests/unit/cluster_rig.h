@@ -58,6 +58,7 @@ struct node {
 	bool full;      /* nothing can be queued for the others */
 	unsigned drops; /* BIT(kind): such messages to it are lost */
 	size_t heard[PEER_MESSAGE_KINDS]; /* messages that came, by kind */
+	size_t told[PEER_MESSAGE_KINDS];  /* and went, to whomever */
 	size_t dials;
 
 	enum core_level levels[RIG_LOGS];
