@@ -395,6 +395,8 @@ void sync_send_own(struct core *, struct peer *, struct core_outputs *);
 /* The delta is borrowed until the next step. */
 void sync_send_delta(
     struct core *, const struct delta *, struct core_outputs *);
+/* Whose fault is it that its tables are not ours? "": they are. */
+const char *sync_fault(const struct core *, const struct peer *);
 void sync_tick(struct core *, struct mono now, struct core_outputs *);
 struct mono sync_wakeup(const struct core *);
 

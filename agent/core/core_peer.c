@@ -399,6 +399,7 @@ begin_talking(struct core *core, struct mono now, struct peer *p,
 	p->clock_ms = (int64_t)(h->wall_ms - core->cluster.wall_ms);
 	p->beat_heard = p->stuck = p->owes_full = false;
 	p->config_differs = p->root_differs = (struct mono){INT64_MAX};
+	p->differs_told = CORE_INFO;
 	p->pulled_at = (struct mono){now.us - 3600 * 1000000LL};
 	p->last_sync = 0;
 	p->granted_at = (struct mono){INT64_MAX};

@@ -16,7 +16,10 @@
  * longer than a heartbeat is worth a snapshot. */
 #define CONFIRM_MS    1200
 #define PULL_PAUSE_MS 1000
-#define NEVER         ((struct mono){INT64_MAX})
+/* Tables that differ for longer than these are a warning, and an alarm. */
+#define DIFFERS_WARN_MS  3000
+#define DIFFERS_ALARM_MS 30000
+#define NEVER            ((struct mono){INT64_MAX})
 
 /* Asks for a snapshot. */
 static void
@@ -155,6 +158,52 @@ send_full(struct core *core, struct peer *p, struct core_outputs *out)
 	send_end(core, p, index, out);
 }
 
+/* Tables that stay different. */
+
+const char *
+sync_fault(const struct core *core, const struct peer *p)
+{
+	const struct cluster *cl = &core->cluster;
+
+	if (memcmp(p->beat.root, cl->root, sizeof(cl->root)) == 0)
+		return "";
+	if (memcmp(p->beat.config, cl->config, sizeof(cl->config)) != 0)
+		return "configuration";
+	if (memcmp(p->beat.observed, cl->observed, sizeof(cl->observed)) != 0)
+		return "observations";
+	return "software";
+}
+
+/* Said once each; one who is not in step has no tables to speak of. */
+static void
+tell_difference(struct core *core, struct mono now, struct peer *p,
+    struct core_outputs *out)
+{
+	enum core_level level = CORE_INFO;
+
+	if (core->cluster.join == JOIN_IN && p->beat.joined)
+		level = lasts(p->root_differs, now, DIFFERS_ALARM_MS)
+		    ? CORE_ALARM
+		    : lasts(p->root_differs, now, DIFFERS_WARN_MS)
+		    ? CORE_WARNING
+		    : CORE_INFO;
+	if (level > p->differs_told)
+		core_say(out, level,
+		    "node %s: for %d s its tables have not been those of this "
+		    "node, by a difference of %s; 'guideway cluster verify' "
+		    "shows more",
+		    p->node->name,
+		    (level == CORE_ALARM ? DIFFERS_ALARM_MS : DIFFERS_WARN_MS) /
+			1000,
+		    sync_fault(core, p));
+	if (level == CORE_INFO && p->differs_told != CORE_INFO)
+		core_say(out, CORE_INFO,
+		    "node %s: its tables are those of this node again",
+		    p->node->name);
+	if (level > p->differs_told || level == CORE_INFO)
+		p->differs_told = level;
+}
+
 void
 sync_tick(struct core *core, struct mono now, struct core_outputs *out)
 {
@@ -173,6 +222,7 @@ sync_tick(struct core *core, struct mono now, struct core_outputs *out)
 		}
 		if (lasts(p->config_differs, now, CONFIRM_MS))
 			pull_config(now, p, out);
+		tell_difference(core, now, p, out);
 	}
 }
 

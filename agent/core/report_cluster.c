@@ -33,21 +33,6 @@ own_node(const struct core *core, struct control_cluster_node *to)
 	to->fault = "";
 }
 
-/* Whose fault is it that its tables are not ours? */
-static const char *
-fault(const struct core *core, const struct peer *p)
-{
-	const struct cluster *cl = &core->cluster;
-
-	if (memcmp(p->beat.root, cl->root, sizeof(cl->root)) == 0)
-		return "";
-	if (memcmp(p->beat.config, cl->config, sizeof(cl->config)) != 0)
-		return "configuration";
-	if (memcmp(p->beat.observed, cl->observed, sizeof(cl->observed)) != 0)
-		return "observations";
-	return "software";
-}
-
 static void
 other_node(const struct core *core, struct mono now, const struct peer *p,
     struct control_cluster_node *to)
@@ -71,7 +56,7 @@ other_node(const struct core *core, struct mono now, const struct peer *p,
 	memcpy(to->config, p->beat.config, sizeof(to->config));
 	memcpy(to->observed, p->beat.observed, sizeof(to->observed));
 	memcpy(to->root, p->beat.root, sizeof(to->root));
-	to->fault = fault(core, p);
+	to->fault = sync_fault(core, p);
 	if (p->root_differs.us != INT64_MAX)
 		to->differs_ms = (uint64_t)(now.us - p->root_differs.us) / 1000;
 }

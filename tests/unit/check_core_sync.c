@@ -639,6 +639,57 @@ differ_for(int whose, int64_t ms)
 	}
 }
 
+START_TEST(tables_that_differ)
+{
+	const struct control_cluster *c;
+
+	differ_for(_i, 2500);
+	ck_assert(!logged(A, CORE_WARNING, "tables"));
+	differ_for(_i, 1500);
+	ck_assert_uint_eq(count_logged(A, CORE_WARNING, faults[_i]), 1);
+	c = shown(A);
+	ck_assert(!c->identical);
+	ck_assert_str_eq(c->nodes[1].fault, faults[_i]);
+	ck_assert_uint_ge(c->nodes[1].differs_ms, 3000);
+	differ_for(_i, 25000);
+	ck_assert(!logged(A, CORE_ALARM, "tables"));
+	differ_for(_i, 2000);
+	ck_assert_uint_eq(count_logged(A, CORE_ALARM, faults[_i]), 1);
+	differ_for(_i, 60000);
+	ck_assert_uint_eq(count_logged(A, CORE_ALARM, faults[_i]), 1);
+	ck_assert_uint_eq(count_logged(A, CORE_WARNING, faults[_i]), 1);
+	say_beat();
+	ck_assert(shown(A)->identical);
+	ck_assert(logged(A, CORE_INFO, "node b: its tables are those of this"));
+	differ_for(_i, 4000);
+	ck_assert_uint_eq(count_logged(A, CORE_WARNING, faults[_i]), 2);
+}
+END_TEST
+
+START_TEST(tables_that_differ_for_a_moment)
+{
+	differ_for(2, 2500);
+	say_beat();
+	differ_for(2, 2500);
+	ck_assert(!logged(A, CORE_WARNING, "tables"));
+	ck_assert(!logged(A, CORE_INFO, "tables are"));
+}
+END_TEST
+
+/* One that is not in step has none as yet. */
+START_TEST(tables_of_one_that_comes)
+{
+	for (int i = 0; i < 20; i++) {
+		struct peer_message m = different(0);
+
+		m.heartbeat.joined = false;
+		say(A, b, &m);
+		run(500);
+	}
+	ck_assert(!logged(A, CORE_WARNING, "tables"));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -662,6 +713,9 @@ make_suite(void)
 	tcase_add_test(tc, gives_records);
 	tcase_add_test(tc, gives_a_record_that_changes);
 	tcase_add_test(tc, gives_no_record_of_another_life);
+	tcase_add_loop_test(tc, tables_that_differ, 0, ROWS(faults));
+	tcase_add_test(tc, tables_that_differ_for_a_moment);
+	tcase_add_test(tc, tables_of_one_that_comes);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("three nodes");
 	tcase_add_checked_fixture(tc, lose_deltas, rig_teardown);
