@@ -22,7 +22,10 @@
 #define PERSIST_RETRY_MS 5000
 /* The time of the last contact is written so often. */
 #define SYNCED_MS (10ull * 60 * 1000)
-#define NEVER     ((struct mono){INT64_MAX})
+/* A life whose incarnation never came to the disk shall not be taken for the
+ * next one, though the clock is behind what the disk says. */
+#define LIVES_APART 1024
+#define NEVER       ((struct mono){INT64_MAX})
 
 int
 cluster_init(struct core *core, struct mono now)
@@ -58,7 +61,8 @@ begin(struct core *core, struct mono now)
 	struct cluster *cl = &core->cluster;
 
 	cl->fresh = freshness_new(core->file->node_name,
-	    freshness_incarnation(cl->wall_ms, cl->file.incarnation));
+	    freshness_incarnation(cl->wall_ms,
+		cl->file.incarnation + core_random(core) % LIVES_APART));
 	if (cl->fresh == NULL)
 		return -1;
 	do
