@@ -217,6 +217,13 @@ explain(struct sim *sim)
 		    cl->join, cl->join_why.text, core->link, core->sync,
 		    cl->config[0], cl->config[1], cl->observed[0],
 		    cl->observed[1], cl->root[0], cl->root[1]);
+		for (size_t r = 0; r < cl->n_records; r++)
+			sim_say(sim, &sim->nodes[i],
+			    "  record %s %llu.%llu %02x%02x",
+			    cl->records[r].node,
+			    (unsigned long long)cl->records[r].incarnation,
+			    (unsigned long long)cl->records[r].obs_seq,
+			    cl->records[r].digest[0], cl->records[r].digest[1]);
 		for (size_t p = 0; p < cl->n_peers; p++)
 			sim_say(sim, &sim->nodes[i],
 			    "  peer %s state %d stuck %d fresh %d (%s)",
