@@ -490,6 +490,9 @@ answer(struct core *core, struct mono now, const struct changing *c,
 		    c->client, after_ms(now, WAIT_MS)};
 }
 
+/* What was written and does not count may come back some day, out of a former
+ * file or after a power cut: its uid must not be another one's then. So the
+ * writer is not used again. */
 void
 change_persisted(struct core *core, struct mono now, const char *failure,
     struct core_outputs *out)
@@ -500,6 +503,7 @@ change_persisted(struct core *core, struct mono now, const char *failure,
 
 	if (failure != NULL) {
 		core_say(out, CORE_ALARM, "state: %s", failure);
+		cl->writer = 0;
 		if (c->client != 0)
 			command_error(out, c->client,
 			    "nothing has changed, since it could not be "
@@ -509,8 +513,7 @@ change_persisted(struct core *core, struct mono now, const char *failure,
 		return;
 	}
 	if (cluster_apply_delta(core, now, &c->delta, out) == DELTA_FAILED) {
-		/* It must not be on the disk then, nor its uid be given to
-		 * another. */
+		/* It must not be on the disk then. */
 		cl->writer = 0;
 		cluster_dirty(core);
 		if (c->client != 0)
