@@ -180,8 +180,10 @@ peer_fail(struct core *core, struct mono now, struct peer *p,
 {
 	refuse(p->session, code, why, out);
 	lose(core, now, p, why, out);
-	/* One who is wrong is so again at once. */
-	if (!reached(p->dial_at, after_ms(now, SILENCE_MS)))
+	/* One who is wrong is so again at once; one who was silent may be back.
+	 */
+	if (code != PEER_ERROR_SILENT &&
+	    !reached(p->dial_at, after_ms(now, SILENCE_MS)))
 		p->dial_at = after_ms(now, SILENCE_MS);
 }
 
