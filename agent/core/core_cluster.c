@@ -425,33 +425,34 @@ talks_to_somebody(const struct core *core)
 	return false;
 }
 
-/* Somebody who is in step knows what this node has lost; two who have lost it
- * only agree that there is nothing. */
+/* Is there one whose word counts, should it say that nothing is configured? */
 static bool
-may_trust_others(const struct core *core)
+talks_to_joined(const struct core *core)
 {
-	const struct cluster *cl = &core->cluster;
-
-	if (!cl->lost)
-		return talks_to_somebody(core);
-	for (size_t i = 0; i < cl->n_peers; i++)
-		if (cl->peers[i].state == PEER_TALKING &&
-		    cl->peers[i].beat_heard && cl->peers[i].beat.joined)
+	for (size_t i = 0; i < core->cluster.n_peers; i++)
+		if (core->cluster.peers[i].state == PEER_TALKING &&
+		    core->cluster.peers[i].beat_heard &&
+		    core->cluster.peers[i].beat.joined)
 			return true;
 	return false;
 }
 
-/* Why this node must not go on alone; false: it may. */
+/* Why this node must not go on with what it has; false: it may. Nodes that have
+ * all lost their states are no new cluster with nothing in it. */
 static bool
-must_not_be_alone(const struct core *core, struct errmsg *why)
+must_not_join(const struct core *core, struct errmsg *why)
 {
 	const struct cluster *cl = &core->cluster;
 	uint64_t synced = cl->file.synced_ms;
 
-	if (cl->lost)
+	if (cl->lost && replica_is_empty(cl->replica) && !talks_to_joined(core))
 		return errmsg_set(why,
-			   "its state is lost, and no other node is in step to "
-			   "get it from") == -1;
+			   "its state is lost, and no other node is there that "
+			   "has one; start one that has, or put a copy of its "
+			   "state back, or empty node.state_dir on all nodes "
+			   "to begin with what their files say") == -1;
+	if (talks_to_somebody(core))
+		return false;
 	if (synced != 0 && cl->wall_ms > synced &&
 	    cl->wall_ms - synced > STALE_MS)
 		return errmsg_set(why,
@@ -492,7 +493,7 @@ try_join(struct core *core, struct mono now, struct core_outputs *out)
 		cl->join_why = why;
 		return;
 	}
-	if (may_trust_others(core) || !must_not_be_alone(core, &why)) {
+	if (!must_not_join(core, &why)) {
 		join_in(core, now, out);
 		return;
 	}
