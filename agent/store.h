@@ -30,8 +30,8 @@
 #include "common/errmsg.h"
 
 #define STORE_HEADER_LEN 52
-/* A replica of 20,000 objects at some 150 bytes takes a fifth of this. One
- * whose texts are so long that it does not fit cannot be saved. */
+/* A replica of 20,000 objects at some 150 bytes takes a fifth of this, and the
+ * largest there may be (REPLICA_SIZE_MAX) fits. */
 #define STORE_FILE_MAX (16u << 20)
 /* How many damaged files are kept: the first ones and the latest. */
 #define STORE_CORRUPT_MAX 5

@@ -110,8 +110,8 @@ chunk_size(const struct replica *r, size_t first)
 
 	while (n < r->n_live &&
 	    (n == first ||
-		bytes + peer_object_size(r->live[n]) <= PEER_CHUNK_LEN))
-		bytes += peer_object_size(r->live[n++]);
+		bytes + object_size(r->live[n]) <= PEER_CHUNK_LEN))
+		bytes += object_size(r->live[n++]);
 	return n - first;
 }
 

@@ -8,6 +8,12 @@
 
 #include "common/log.h"
 
+/* The numbers of an object, none of which takes more than 11 bytes, and what
+ * stands before them and the key. */
+#define OBJECT_OVERHEAD 64
+/* Likewise of a register. */
+#define REG_OVERHEAD 40
+
 struct object *
 object_new(enum object_kind kind, struct uid uid, uint64_t born,
     const char *key, size_t key_len, const struct reg *regs, size_t n_regs)
@@ -68,6 +74,16 @@ reg_valid(const struct reg *r)
 	return r->field > 0 && r->field <= OBJECT_FIELD_MAX &&
 	    r->len <= OBJECT_TEXT_MAX && r->stamp.hlc <= HLC_MAX &&
 	    is_text(r->text, r->len);
+}
+
+size_t
+object_size(const struct object *o)
+{
+	size_t size = OBJECT_OVERHEAD + o->key_len;
+
+	for (size_t i = 0; i < o->n_regs; i++)
+		size += REG_OVERHEAD + o->regs[i].len;
+	return size;
 }
 
 bool

@@ -75,6 +75,9 @@ void object_unref(struct object *);         /* NULL is fine */
 bool object_valid(const struct object *);
 bool reg_valid(const struct reg *);
 
+/* No more bytes of a message or of the state file are this object's. */
+size_t object_size(const struct object *);
+
 /* The register, or NULL. */
 const struct reg *object_get(const struct object *, uint16_t field);
 

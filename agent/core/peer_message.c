@@ -5,12 +5,6 @@
 
 #include "common/arena.h"
 
-/* The numbers of an object, none of which takes more than 11 bytes, and what
- * stands before them and the key. */
-#define OBJECT_OVERHEAD 64
-/* Likewise of a register. */
-#define REG_OVERHEAD 40
-
 static void
 unref_all(struct object **objects, size_t n)
 {
@@ -30,14 +24,4 @@ peer_message_free(struct peer_message *m)
 		unref_all(m->full_chunk.objects, m->full_chunk.n_objects);
 	if (m->arena != NULL)
 		arena_free(m->arena);
-}
-
-size_t
-peer_object_size(const struct object *o)
-{
-	size_t size = OBJECT_OVERHEAD + o->key_len;
-
-	for (size_t i = 0; i < o->n_regs; i++)
-		size += REG_OVERHEAD + o->regs[i].len;
-	return size;
 }

@@ -175,8 +175,4 @@ struct peer_message {
  * fine. */
 void peer_message_free(struct peer_message *);
 
-/* At most so many bytes of a chunk or a delta are this object's: to cut a
- * replica into chunks. */
-size_t peer_object_size(const struct object *);
-
 #endif

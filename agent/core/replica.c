@@ -119,6 +119,16 @@ replica_find(const struct replica *r, struct uid uid)
 	    : NULL;
 }
 
+static size_t
+size_of(const struct replica *r)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < r->n_live; i++)
+		size += object_size(r->live[i]);
+	return size;
+}
+
 int
 replica_check(const struct replica *r, struct errmsg *why)
 {
@@ -130,6 +140,11 @@ replica_check(const struct replica *r, struct errmsg *why)
 		    REPLICA_WRITERS_MAX);
 	if (r->hlc > HLC_MAX)
 		return errmsg_set(why, "the clock is out of range");
+	if (size_of(r) > REPLICA_SIZE_MAX)
+		return errmsg_set(why,
+		    "%zu objects of %zu KiB are more than the %u KiB that "
+		    "there may be",
+		    r->n_live, size_of(r) >> 10, REPLICA_SIZE_MAX >> 10);
 	for (size_t i = 0; i < r->n_vv; i++)
 		if (r->vv[i].seq == 0 ||
 		    (i > 0 && r->vv[i].writer <= r->vv[i - 1].writer))
@@ -344,11 +359,19 @@ worse(enum delta_result a, enum delta_result b)
 	return a > b ? a : b;
 }
 
+/* room: for what all objects may grow by. */
 static enum delta_result
-put_in_place(struct replica *r, size_t at, struct object *next)
+put_in_place(struct replica *r, size_t at, struct object *next, size_t *room)
 {
+	size_t before = object_size(r->live[at]);
+
 	if (next == NULL)
 		return DELTA_FAILED;
+	if (object_size(next) > before + *room) {
+		object_unref(next);
+		return DELTA_FAILED;
+	}
+	*room = *room + before - object_size(next);
 	if (next == r->live[at]) {
 		object_unref(next);
 		return DELTA_NOTHING;
@@ -381,13 +404,14 @@ grow_for(struct replica *r, bool new_writer)
 }
 
 static enum delta_result
-insert(struct replica *r, struct object *o)
+insert(struct replica *r, struct object *o, size_t *room)
 {
 	size_t at = live_at(r, o->uid), w = vv_at(r, o->uid.writer);
 	bool known = w < r->n_vv && r->vv[w].writer == o->uid.writer;
 
-	if (grow_for(r, !known) == -1)
+	if (object_size(o) > *room || grow_for(r, !known) == -1)
 		return DELTA_FAILED;
+	*room -= object_size(o);
 	memmove(&r->live[at + 1], &r->live[at],
 	    (r->n_live - at) * sizeof(struct object *));
 	r->live[at] = object_ref(o);
@@ -404,7 +428,7 @@ insert(struct replica *r, struct object *o)
 }
 
 static enum delta_result
-add(struct replica *r, struct object *o)
+add(struct replica *r, struct object *o, size_t *room)
 {
 	uint32_t seq = vv_seq(r, o->uid.writer);
 	size_t at;
@@ -414,16 +438,16 @@ add(struct replica *r, struct object *o)
 	if (o->uid.seq - 1 > seq)
 		return DELTA_GAP;
 	if (o->uid.seq - 1 == seq)
-		return insert(r, o);
+		return insert(r, o, room);
 	at = live_at(r, o->uid);
 	if (at == r->n_live || uid_cmp(r->live[at]->uid, o->uid) != 0)
 		return DELTA_NOTHING; /* seen, and removed since */
 	absorb_object(r, o);
-	return put_in_place(r, at, object_merge(r->live[at], o));
+	return put_in_place(r, at, object_merge(r->live[at], o), room);
 }
 
 static enum delta_result
-set(struct replica *r, const struct delta_set *s)
+set(struct replica *r, const struct delta_set *s, size_t *room)
 {
 	size_t at = live_at(r, s->uid);
 
@@ -434,11 +458,11 @@ set(struct replica *r, const struct delta_set *s)
 	if (at == r->n_live || uid_cmp(r->live[at]->uid, s->uid) != 0)
 		return DELTA_NOTHING;
 	absorb(r, s->reg.stamp.hlc);
-	return put_in_place(r, at, object_set(r->live[at], &s->reg));
+	return put_in_place(r, at, object_set(r->live[at], &s->reg), room);
 }
 
 static enum delta_result
-remove_object(struct replica *r, struct uid uid)
+remove_object(struct replica *r, struct uid uid, size_t *room)
 {
 	size_t at = live_at(r, uid);
 
@@ -446,6 +470,7 @@ remove_object(struct replica *r, struct uid uid)
 		return DELTA_GAP;
 	if (at == r->n_live || uid_cmp(r->live[at]->uid, uid) != 0)
 		return DELTA_NOTHING;
+	*room += object_size(r->live[at]);
 	object_unref(r->live[at]);
 	r->n_live--;
 	memmove(&r->live[at], &r->live[at + 1],
@@ -457,15 +482,16 @@ enum delta_result
 replica_apply(struct replica *r, const struct delta *d)
 {
 	enum delta_result result = DELTA_NOTHING;
+	size_t room = REPLICA_SIZE_MAX - MIN(size_of(r), REPLICA_SIZE_MAX);
 
 	if (d->hlc > HLC_MAX)
 		return DELTA_FAILED;
 	for (size_t i = 0; i < d->n_removes; i++)
-		result = worse(result, remove_object(r, d->removes[i]));
+		result = worse(result, remove_object(r, d->removes[i], &room));
 	for (size_t i = 0; i < d->n_adds; i++)
-		result = worse(result, add(r, d->adds[i]));
+		result = worse(result, add(r, d->adds[i], &room));
 	for (size_t i = 0; i < d->n_sets; i++)
-		result = worse(result, set(r, &d->sets[i]));
+		result = worse(result, set(r, &d->sets[i], &room));
 	absorb(r, d->hlc);
 	return result;
 }

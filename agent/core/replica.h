@@ -27,6 +27,9 @@
 #define REPLICA_WRITERS_MAX  16384
 #define REPLICA_WRITERS_MANY 8192 /* somebody should look */
 #define REPLICA_DIGEST_LEN   16
+/* Of all objects, by object_size: what a state file holds (store.h), and a node
+ * sends within seconds. */
+#define REPLICA_SIZE_MAX (8u << 20)
 
 struct seen {
 	uint64_t writer;

@@ -379,7 +379,7 @@ START_TEST(largest_chunk)
 	while (n < REPLICA_OBJECTS_MAX && size < PEER_CHUNK_LEN) {
 		objects[n] = service_of("web", (uint32_t)n + 1,
 		    loads[_i].n_regs, loads[_i].text_len);
-		size += peer_object_size(objects[n++]);
+		size += object_size(objects[n++]);
 	}
 	m.full_chunk.objects = objects;
 	m.full_chunk.n_objects = n;
@@ -425,7 +425,7 @@ grows_by(struct object *o)
 	return with - without;
 }
 
-START_TEST(object_size)
+START_TEST(size_of_objects)
 {
 	static const size_t text_lens[] = {0, 1, 127, 128, OBJECT_TEXT_MAX};
 	char key[OBJECT_KEY_MAX + 1] = "";
@@ -438,7 +438,7 @@ START_TEST(object_size)
 		for (size_t i = 0; i < n; i++)
 			o->regs[i].field = (uint16_t)(OBJECT_FIELD_MAX - n + i +
 			    1);
-		ck_assert_uint_le(grows_by(o), peer_object_size(o));
+		ck_assert_uint_le(grows_by(o), object_size(o));
 		object_unref(o);
 	}
 }
@@ -467,7 +467,7 @@ make_suite(void)
 	tcase_add_loop_test(tc, largest_observed, 0, ROWS(observations));
 	tcase_add_loop_test(tc, largest_chunk, 0, ROWS(loads));
 	tcase_add_test(tc, largest_begin);
-	tcase_add_loop_test(tc, object_size, 0, 10);
+	tcase_add_loop_test(tc, size_of_objects, 0, 10);
 	tcase_add_test(tc, free_nothing);
 	suite_add_tcase(s, tc);
 	return s;

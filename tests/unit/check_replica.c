@@ -255,6 +255,64 @@ START_TEST(bounds_of_writers)
 }
 END_TEST
 
+static char long_text[OBJECT_TEXT_MAX + 1];
+
+/* As many as there may be of the longest text, and room for some bytes. */
+static struct replica *
+heavy(uint64_t writer, size_t *n, size_t *room)
+{
+	struct replica *r = replica_new();
+	struct object *o;
+	size_t size;
+
+	memset(long_text, 'x', OBJECT_TEXT_MAX);
+	o = object(writer, 1, long_text);
+	size = object_size(o);
+	object_unref(o);
+	*n = REPLICA_SIZE_MAX / size;
+	*room = REPLICA_SIZE_MAX % size;
+	r->live = calloc(*n, sizeof(*r->live));
+	r->vv = calloc(1, sizeof(*r->vv));
+	while (r->n_live < *n) {
+		r->live[r->n_live] = object(
+		    writer, (uint32_t)r->n_live + 1, long_text);
+		r->n_live++;
+	}
+	r->vv[r->n_vv++] = (struct seen){writer, (uint32_t)*n};
+	return r;
+}
+
+START_TEST(bounds_of_size)
+{
+	size_t n, room;
+	struct replica *r = heavy(1, &n, &room), *other = heavy(2, &n, &room);
+	struct reg reg = {2, 0, {9, 9}, long_text};
+	struct digest_text before = digest_text(r);
+	struct errmsg why = {""};
+
+	ck_assert_int_eq(replica_check(r, &why), 0);
+	ck_assert_int_eq(replica_merge(r, other, &why), -1);
+	ck_assert_ptr_nonnull(strstr(why.text, "than the 8192 KiB"));
+	ck_assert_uint_gt(room, 200);
+	ck_assert_uint_lt(room, OBJECT_TEXT_MAX);
+	reg.len = OBJECT_TEXT_MAX;
+	ck_assert_int_eq(set(r, 1, 1, reg), DELTA_FAILED);
+	ck_assert_str_eq(digest_text(r).text, before.text);
+	/* Up to the last byte, of which the register takes some itself. */
+	for (reg.len = (uint16_t)room;
+	     set(r, 1, 1, reg) == DELTA_FAILED && reg.len > 0; reg.len--)
+		;
+	ck_assert_uint_gt(reg.len, room - 100);
+	ck_assert_int_eq(replica_check(r, &why), 0);
+	ck_assert_int_eq(add(r, 1, (uint32_t)n + 1), DELTA_FAILED);
+	ck_assert_int_eq(drop(r, 1, 7), DELTA_APPLIED);
+	ck_assert_int_eq(add(r, 1, (uint32_t)n + 1), DELTA_APPLIED);
+	ck_assert_int_eq(replica_check(r, &why), 0);
+	replica_free(r);
+	replica_free(other);
+}
+END_TEST
+
 START_TEST(last_seq)
 {
 	struct replica *r = large(1, 1, 0);
@@ -413,6 +471,7 @@ make_suite(void)
 	tcase_add_test(tc, ticks);
 	tcase_add_test(tc, bounds_of_objects);
 	tcase_add_test(tc, bounds_of_writers);
+	tcase_add_test(tc, bounds_of_size);
 	tcase_add_test(tc, last_seq);
 	tcase_add_loop_test(tc, what_is_no_replica, 0, 8);
 	tcase_add_test(tc, digest_tells_all_apart);

@@ -433,6 +433,45 @@ START_TEST(directory_is_a_file)
 }
 END_TEST
 
+/* The most that a replica may hold fits, whatever it is made of: the more and
+ * the smaller its parts, the more is added to each. */
+START_TEST(largest_replica_fits)
+{
+	struct replica *r = replica_new();
+	struct store_state state = {.replica = r};
+	struct reg regs[OBJECT_REGS_MAX];
+	size_t n = 0, len;
+	uint8_t *data;
+
+	for (uint16_t i = 0; i < OBJECT_REGS_MAX; i++)
+		regs[i] = (struct reg){(uint16_t)(OBJECT_FIELD_MAX - 31 + i), 1,
+		    {HLC_MAX, UINT64_MAX}, "x"};
+	r->live = calloc(REPLICA_OBJECTS_MAX, sizeof(*r->live));
+	r->vv = calloc(REPLICA_WRITERS_MAX, sizeof(*r->vv));
+	while (n < REPLICA_SIZE_MAX) {
+		struct object *o = object_new(OBJECT_SERVICE,
+		    (struct uid){UINT64_MAX, (uint32_t)r->n_live + 1}, HLC_MAX,
+		    "k", 1, regs, OBJECT_REGS_MAX);
+
+		n += object_size(o);
+		r->live[r->n_live++] = o;
+	}
+	while (r->n_vv < REPLICA_WRITERS_MAX) {
+		r->vv[r->n_vv] = (struct seen){
+		    UINT64_MAX - (REPLICA_WRITERS_MAX - 1 - r->n_vv),
+		    UINT32_MAX};
+		r->n_vv++;
+	}
+	object_unref(r->live[--r->n_live]);
+	ck_assert_msg(replica_check(r, &why) == 0, "%s", why.text);
+	data = store_encode(&state, &len);
+	ck_assert_ptr_nonnull(data);
+	ck_assert_uint_le(len, STORE_FILE_MAX);
+	free(data);
+	replica_free(r);
+}
+END_TEST
+
 /* What a file with the right checksum may say that no replica does. */
 static void
 no_seq(struct replica *r)
@@ -674,6 +713,7 @@ make_suite(void)
 	    replica, store_dir_setup_replica, store_dir_teardown);
 	tcase_add_loop_test(replica, format_replica, 0, 2);
 	add_both(replica);
+	tcase_add_test(replica, largest_replica_fits);
 	tcase_add_loop_test(replica, bad_replica, 0, ROWS(bad_replicas));
 	suite_add_tcase(s, replica);
 	return s;
