@@ -44,6 +44,22 @@ struct staged {
 	uint64_t sync;
 	uint32_t next_chunk;
 	size_t n_objects; /* that were announced */
+	size_t size;      /* of those that are here */
+};
+
+/* How far a snapshot that goes out has come. */
+struct sent {
+	size_t n_objects;
+	uint32_t n_chunks;
+	bool begun, ended;
+};
+
+/* One goes out in parts, as the peer can take them. */
+struct sending {
+	struct replica *replica; /* NULL: none */
+	uint8_t digest[REPLICA_DIGEST_LEN];
+	struct sent at;
+	struct sent before; /* the last part, which may have been refused */
 };
 
 struct peer {
@@ -66,10 +82,11 @@ struct peer {
 	struct mono config_differs; /* since; INT64_MAX: it does not */
 	struct mono pulled_at;      /* when a snapshot was last asked for */
 	struct staged staged;
-	uint64_t last_sync;       /* numbers the snapshots sent to it */
-	struct mono root_differs; /* likewise, of the tables */
+	struct sending sending;
+	uint64_t last_sync;           /* numbers the snapshots sent to it */
+	struct mono root_differs;     /* likewise, of the tables */
 	enum core_level differs_told; /* CORE_INFO: nothing */
-	struct mono granted_at;   /* this attempt; INT64_MAX: not */
+	struct mono granted_at;       /* this attempt; INT64_MAX: not */
 	bool grant_refused;
 };
 

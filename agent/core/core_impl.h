@@ -397,6 +397,9 @@ void sync_send_delta(
     struct core *, const struct delta *, struct core_outputs *);
 /* Whose fault is it that its tables are not ours? "": they are. */
 const char *sync_fault(const struct core *, const struct peer *);
+/* The peer's queue has refused something. */
+void sync_refused(struct peer *);
+void sync_drop_sending(struct peer *);
 void sync_tick(struct core *, struct mono now, struct core_outputs *);
 struct mono sync_wakeup(const struct core *);
 

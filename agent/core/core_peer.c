@@ -242,6 +242,7 @@ peers_reread(struct core *core, struct mono now, const struct conf *before,
 		if (p->session != 0)
 			close_session(p->session, "not a node any more", out);
 		forget_staged(p);
+		sync_drop_sending(p);
 		cl->n_peers--;
 		memmove(p, p + 1, (cl->n_peers - i) * sizeof(*p));
 	}
@@ -253,8 +254,10 @@ peers_reread(struct core *core, struct mono now, const struct conf *before,
 void
 peers_clear(struct core *core)
 {
-	for (size_t i = 0; i < core->cluster.n_peers; i++)
+	for (size_t i = 0; i < core->cluster.n_peers; i++) {
 		forget_staged(&core->cluster.peers[i]);
+		sync_drop_sending(&core->cluster.peers[i]);
+	}
 }
 
 void
@@ -391,6 +394,7 @@ begin_talking(struct core *core, struct mono now, struct peer *p,
     uint64_t session, const struct peer_hello *h, struct core_outputs *out)
 {
 	forget_staged(p);
+	sync_drop_sending(p);
 	p->state = PEER_TALKING;
 	p->session = session;
 	p->dial_pause_ms = DIAL_PAUSE_MIN_MS;
@@ -662,8 +666,10 @@ peer_full(struct core *core, uint64_t session)
 {
 	struct peer *p = find_session(core, session);
 
-	if (p != NULL)
-		p->stuck = true;
+	if (p == NULL)
+		return;
+	p->stuck = true;
+	sync_refused(p);
 }
 
 /* What it has missed, its heartbeats show; this is only sooner. */

@@ -4,7 +4,8 @@
  * A change goes out as a delta to everybody at once. Whoever has missed one, or
  * was away, sees in the next heartbeats that digests differ, and asks for a
  * whole snapshot. That is the same for a node that is new and one that lost a
- * message, so there is nothing to remember of what was sent to whom. */
+ * message, so there is nothing to remember of what was sent to whom, but for
+ * how far a snapshot has come. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -19,7 +20,9 @@
 /* Tables that differ for longer than these are a warning, and an alarm. */
 #define DIFFERS_WARN_MS  3000
 #define DIFFERS_ALARM_MS 30000
-#define NEVER            ((struct mono){INT64_MAX})
+/* Of a snapshot, in a step: other events come between its parts. */
+#define PART_CHUNKS 2
+#define NEVER       ((struct mono){INT64_MAX})
 
 /* Asks for a snapshot. */
 static void
@@ -109,53 +112,103 @@ chunk_size(const struct replica *r, size_t first)
 	size_t n = first, bytes = 0;
 
 	while (n < r->n_live &&
-	    (n == first ||
-		bytes + object_size(r->live[n]) <= PEER_CHUNK_LEN))
+	    (n == first || bytes + object_size(r->live[n]) <= PEER_CHUNK_LEN))
 		bytes += object_size(r->live[n++]);
 	return n - first;
 }
 
 static void
-send_end(struct core *core, struct peer *p, uint32_t n_chunks,
-    struct core_outputs *out)
+begin_snapshot(struct peer *p, struct core_outputs *out)
+{
+	const struct replica *r = p->sending.replica;
+	struct peer_message *m = peer_message_put(out, PEER_FULL_BEGIN);
+
+	if (m == NULL)
+		return;
+	m->full_begin = (struct peer_full_begin){.sync = p->last_sync,
+	    .vv = r->vv,
+	    .n_vv = r->n_vv,
+	    .n_objects = (uint32_t)r->n_live,
+	    .hlc = r->hlc};
+	peer_send(p, m, out);
+	p->sending.at.begun = true;
+}
+
+static void
+end_snapshot(struct peer *p, struct core_outputs *out)
 {
 	struct peer_message *m = peer_message_put(out, PEER_FULL_END);
 
 	if (m == NULL)
 		return;
 	m->full_end.sync = p->last_sync;
-	m->full_end.n_chunks = n_chunks;
-	memcpy(m->full_end.digest, core->cluster.config, REPLICA_DIGEST_LEN);
+	m->full_end.n_chunks = p->sending.at.n_chunks;
+	memcpy(m->full_end.digest, p->sending.digest, REPLICA_DIGEST_LEN);
 	peer_send(p, m, out);
+	p->sending.at.ended = true;
 }
 
-static void
-send_full(struct core *core, struct peer *p, struct core_outputs *out)
+/* false: out of memory. */
+static bool
+send_chunk(struct peer *p, size_t n, struct core_outputs *out)
 {
-	const struct replica *r = core->cluster.replica;
-	struct peer_message *m = peer_message_put(out, PEER_FULL_BEGIN);
-	uint32_t index = 0;
-	size_t n;
+	struct peer_message *m = peer_message_put(out, PEER_FULL_CHUNK);
+	struct sent *at = &p->sending.at;
 
 	if (m == NULL)
-		return;
-	m->full_begin = (struct peer_full_begin){.sync = ++p->last_sync,
-	    .vv = r->vv,
-	    .n_vv = r->n_vv,
-	    .n_objects = (uint32_t)r->n_live,
-	    .hlc = r->hlc};
+		return false;
+	m->full_chunk = (struct peer_full_chunk){.sync = p->last_sync,
+	    .index = at->n_chunks++,
+	    .objects = &p->sending.replica->live[at->n_objects],
+	    .n_objects = n};
 	peer_send(p, m, out);
-	for (size_t first = 0; first < r->n_live; first += n) {
-		n = chunk_size(r, first);
-		if ((m = peer_message_put(out, PEER_FULL_CHUNK)) == NULL)
-			return; /* and so it is never taken */
-		m->full_chunk = (struct peer_full_chunk){.sync = p->last_sync,
-		    .index = index++,
-		    .objects = &r->live[first],
-		    .n_objects = n};
-		peer_send(p, m, out);
+	at->n_objects += n;
+	return true;
+}
+
+void
+sync_drop_sending(struct peer *p)
+{
+	replica_free(p->sending.replica);
+	p->sending = (struct sending){0};
+}
+
+/* A queue takes less than the largest snapshot. What it refused of the last
+ * part is sent again, once there is room. */
+void
+sync_refused(struct peer *p)
+{
+	p->sending.at = p->sending.before;
+}
+
+/* The next part of what is owed; false: nothing is. What messages of the step
+ * before borrow is only dropped here. */
+static bool
+send_part(struct core *core, struct peer *p, struct core_outputs *out)
+{
+	struct sending *s = &p->sending;
+
+	if (s->at.ended)
+		sync_drop_sending(p);
+	if (s->replica == NULL && p->owes_full) {
+		p->owes_full = false;
+		s->replica = replica_copy(core->cluster.replica);
+		memcpy(s->digest, core->cluster.config, sizeof(s->digest));
+		p->last_sync++;
 	}
-	send_end(core, p, index, out);
+	if (s->replica == NULL)
+		return false;
+	s->before = s->at;
+	if (!s->at.begun)
+		begin_snapshot(p, out);
+	for (size_t i = 0; i < PART_CHUNKS; i++)
+		if (s->at.n_objects < s->replica->n_live &&
+		    !send_chunk(
+			p, chunk_size(s->replica, s->at.n_objects), out))
+			break;
+	if (s->at.n_objects == s->replica->n_live)
+		end_snapshot(p, out);
+	return true;
 }
 
 /* Tables that stay different. */
@@ -213,13 +266,12 @@ sync_tick(struct core *core, struct mono now, struct core_outputs *out)
 	for (size_t i = 0; i < cl->n_peers; i++) {
 		struct peer *p = &cl->peers[i];
 
-		if (p->state != PEER_TALKING)
+		if (p->state != PEER_TALKING) {
+			sync_drop_sending(p);
 			continue;
-		if (p->owes_full && !sent && !p->stuck) {
-			sent = true; /* one a step: it is many outputs */
-			p->owes_full = false;
-			send_full(core, p, out);
 		}
+		if (!sent && !p->stuck) /* one a step: it is many outputs */
+			sent = send_part(core, p, out);
 		if (lasts(p->config_differs, now, CONFIRM_MS))
 			pull_config(now, p, out);
 		tell_difference(core, now, p, out);
@@ -238,7 +290,7 @@ sync_wakeup(const struct core *core)
 
 		if (p->state != PEER_TALKING)
 			continue;
-		if (p->owes_full && !p->stuck)
+		if ((p->owes_full || p->sending.replica != NULL) && !p->stuck)
 			earlier(&next, (struct mono){0});
 		if (p->config_differs.us == INT64_MAX)
 			continue;
@@ -287,10 +339,15 @@ stage_chunk(struct peer *p, const struct peer_full_chunk *c)
 {
 	struct staged *s = &p->staged;
 
-	if (s->replica == NULL)
+	/* What comes again is here already; what is missing shows at the end.
+	 */
+	if (s->replica == NULL || c->sync != s->sync ||
+	    c->index != s->next_chunk)
 		return;
-	if (c->sync != s->sync || c->index != s->next_chunk ||
-	    c->n_objects > s->n_objects - s->replica->n_live) {
+	for (size_t i = 0; i < c->n_objects; i++)
+		s->size += object_size(c->objects[i]);
+	if (c->n_objects > s->n_objects - s->replica->n_live ||
+	    s->size > REPLICA_SIZE_MAX) {
 		unstage(p);
 		return;
 	}

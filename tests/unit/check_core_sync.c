@@ -412,6 +412,39 @@ START_TEST(lost_delta)
 }
 END_TEST
 
+/* As large as there may be, over a queue that takes an eighth of it. */
+START_TEST(largest_snapshot)
+{
+	static char text[OBJECT_TEXT_MAX + 1];
+	struct reg reg = {900, OBJECT_TEXT_MAX, {5, 5}, text};
+	struct replica *r = replica_new();
+	struct object *o;
+	struct errmsg why;
+
+	memset(text, 'x', OBJECT_TEXT_MAX);
+	r->live = calloc(REPLICA_OBJECTS_MAX, sizeof(*r->live));
+	r->vv = calloc(1, sizeof(*r->vv));
+	for (uint32_t i = 1; i <= 250; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "n%u", i);
+		o = object_new(OBJECT_NODE, (struct uid){9, i}, 5, key,
+		    strlen(key), &reg, 1);
+		r->live[r->n_live++] = o;
+	}
+	r->vv[r->n_vv++] = (struct seen){9, 250};
+	ck_assert_msg(replica_check(r, &why) == 0, "%s", why.text);
+	nodes[A].disk.replica = r;
+	nodes[A].queue_max = 1 << 20;
+	start_all();
+	run(8000);
+	ck_assert(all_in_step() && all_identical());
+	ck_assert_uint_eq(replica()->n_live, 250);
+	ck_assert_uint_le(nodes[A].told[PEER_FULL_BEGIN], 2); /* never again */
+	ck_assert_uint_eq(nodes[B].heard[PEER_FULL_END], 1);
+}
+END_TEST
+
 START_TEST(both_sides_of_a_partition)
 {
 	part(A, B, true);
@@ -723,6 +756,10 @@ make_suite(void)
 	tcase_add_test(tc, both_sides_of_a_partition);
 	tcase_add_test(tc, relayed_records_count);
 	tcase_add_test(tc, record_of_one_that_left);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("large");
+	tcase_add_checked_fixture(tc, rig_setup, rig_teardown);
+	tcase_add_test(tc, largest_snapshot);
 	suite_add_tcase(s, tc);
 	return s;
 }

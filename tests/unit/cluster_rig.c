@@ -30,6 +30,8 @@ struct end {
 	int node, other; /* -1: played by the test */
 	uint64_t other_id;
 	bool open;
+	size_t queued; /* bytes under way to the other end */
+	bool refused;  /* one, since it was drained */
 };
 
 enum flight_kind {
@@ -197,9 +199,11 @@ send_message(int node, const struct core_output *o)
 {
 	struct end *e = &ends[o->session];
 	struct flight f = {.kind = MESSAGE, .session = e->other_id};
+	size_t max = nodes[node].queue_max;
 
 	nodes[node].told[o->message->kind]++;
-	if (nodes[node].full) {
+	e->refused |= max > 0 && e->queued > max;
+	if (nodes[node].full || e->refused) {
 		follow_up(node, CORE_PEER_FULL)->session = o->session;
 		return;
 	}
@@ -208,10 +212,12 @@ send_message(int node, const struct core_output *o)
 	ck_assert_uint_le(f.len, PEER_FRAME_MAX);
 	if (!e->open || e->other == -1 || !ends[f.session].open ||
 	    parted[node][e->other] ||
-	    (nodes[e->other].drops & BIT(o->message->kind)) != 0)
+	    (nodes[e->other].drops & BIT(o->message->kind)) != 0) {
 		free(f.bytes);
-	else
-		fly(f);
+		return;
+	}
+	e->queued += f.len;
+	fly(f);
 }
 
 static void
@@ -228,6 +234,21 @@ close_session(const struct core_output *o)
 		    .text = "the other side closed it"});
 }
 
+/* What was queued has gone out. */
+static void
+drain_queue(const struct flight *f)
+{
+	uint64_t id = ends[f->session].other_id;
+	struct end *from = &ends[id];
+
+	from->queued -= f->len;
+	if (!from->open || !from->refused ||
+	    from->queued > nodes[from->node].queue_max / 4)
+		return;
+	from->refused = false;
+	follow_up(from->node, CORE_PEER_DRAINED)->session = id;
+}
+
 static void
 land(void)
 {
@@ -238,6 +259,8 @@ land(void)
 
 	n_flights--;
 	memmove(&flights[0], &flights[1], n_flights * sizeof(flights[0]));
+	if (f.kind == MESSAGE)
+		drain_queue(&f);
 	if (e->open && nodes[e->node].core != NULL) {
 		event.type = f.kind == UP ? CORE_PEER_UP
 		    : f.kind == DOWN      ? CORE_PEER_DOWN

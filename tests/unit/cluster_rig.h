@@ -55,8 +55,9 @@ struct node {
 	enum check_result sees[RIG_OCTETS];
 	bool probes_silent;
 
-	bool full;      /* nothing can be queued for the others */
-	unsigned drops; /* BIT(kind): such messages to it are lost */
+	bool full;        /* nothing can be queued for the others */
+	size_t queue_max; /* bytes for each of them; 0: no bound */
+	unsigned drops;   /* BIT(kind): such messages to it are lost */
 	size_t heard[PEER_MESSAGE_KINDS]; /* messages that came, by kind */
 	size_t told[PEER_MESSAGE_KINDS];  /* and went, to whomever */
 	size_t dials;
