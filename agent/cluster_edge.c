@@ -200,6 +200,15 @@ send_message(struct cluster_edge *e, const struct core_output *o,
 		log_warnx("peer", "out of memory: a message is not sent");
 		return false; /* heartbeats show what is missing */
 	}
+	/* There will never be room for it, so that nothing would follow on a
+	 * CORE_PEER_FULL. */
+	if (e->len > PEER_FRAME_MAX) {
+		log_warnx("alarm",
+		    "peer: a message of %zu bytes is not sent; %u are the most "
+		    "that another node takes",
+		    e->len, PEER_FRAME_MAX);
+		return false;
+	}
 	if (peer_net_send(e->net, o->session, e->bytes, e->len) == 0)
 		return false;
 	next->type = CORE_PEER_FULL;
