@@ -268,7 +268,7 @@ observe_message(
 	if (!own && known->incarnation != r->incarnation)
 		return NULL;
 	m->observed.beat = *known;
-	/* Of a relayed one the sequence of this very record. */
+	m->observed.beat.obs_seq = r->obs_seq; /* of this very record */
 	m->observed.entries = entries;
 	m->observed.n_entries = r->n_entries;
 	return m;

@@ -259,7 +259,9 @@ START_TEST(lost_and_alone)
 	ck_assert_int_eq(nodes[A].core->cluster.join, JOIN_OUT);
 	ck_assert_uint_eq(count_logged(A, CORE_ALARM, "takes no part"), 1);
 	ck_assert_str_eq(shown(A)->waiting,
-	    "its state is lost, and no other node is in step to get it from");
+	    "its state is lost, and no other node is there that has one; start "
+	    "one that has, or put a copy of its state back, or empty "
+	    "node.state_dir on all nodes to begin with what their files say");
 	ck_assert(!announces(A));
 	ck_assert_uint_eq(live(A), 0);
 	change(A, 1, CONTROL_SET, "web", NULL, "panic=1");
