@@ -78,11 +78,22 @@ on_down(void *ctx, uint64_t session, const char *why)
 		.type = CORE_PEER_DOWN, .session = session, .text = why});
 }
 
+static void
+on_refused(void *ctx, const char *node, const char *why)
+{
+	struct cluster_edge *e = ctx;
+
+	e->tell(e->ctx,
+	    (struct core_event){
+		.type = CORE_PEER_REFUSED, .node = node, .text = why});
+}
+
 static const struct peer_net_events net_events = {
     .up = on_up,
     .message = on_message,
     .drained = on_drained,
     .down = on_down,
+    .refused = on_refused,
 };
 
 static enum check_result

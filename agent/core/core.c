@@ -284,6 +284,9 @@ core_step(struct core *core, struct mono now, const struct core_event *event,
 	case CORE_PEER_DOWN:
 		peer_down(core, now, event->session, event->text, out);
 		break;
+	case CORE_PEER_REFUSED:
+		peer_refused(core, event->node, event->text);
+		break;
 	case CORE_PROBE_RESULT:
 		checks_result(core->cluster.checks, now, event->id,
 		    event->result, event->text);

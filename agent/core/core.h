@@ -74,6 +74,7 @@ enum core_event_type {
 	CORE_PEER_FULL,      /* session: a message could not be queued */
 	CORE_PEER_DRAINED,   /* session: there is room again */
 	CORE_PEER_DOWN,      /* session, text: why; not after CORE_PEER_CLOSE */
+	CORE_PEER_REFUSED,   /* node, text: why; it called, and is not let in */
 	CORE_PROBE_RESULT,   /* id, result, text: why (may be NULL) */
 	CORE_STOPPING,       /* nothing but carrying out its outputs follows */
 	CORE_TICK,           /* nothing but time has passed */

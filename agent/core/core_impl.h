@@ -373,6 +373,7 @@ void peer_up(struct core *, struct mono now, uint64_t session, const char *node,
     bool dialled, struct core_outputs *);
 void peer_down(struct core *, struct mono now, uint64_t session,
     const char *why, struct core_outputs *);
+void peer_refused(struct core *, const char *node, const char *why);
 void peer_heard(struct core *, struct mono now, uint64_t session,
     struct peer_message *, struct core_outputs *);
 void peer_malformed(struct core *, struct mono now, uint64_t session,

@@ -311,6 +311,16 @@ peer_down(struct core *core, struct mono now, uint64_t session, const char *why,
 		lose(core, now, p, why, out);
 }
 
+/* One that called from its address did not come as far as a session. */
+void
+peer_refused(struct core *core, const char *node, const char *why)
+{
+	struct peer *p = peer_find(core, node);
+
+	if (p != NULL && p->state == PEER_AWAY)
+		errmsg_set(&p->trouble, "it called and was refused: %s", why);
+}
+
 /* HELLO. */
 
 /* What speaks against it, with the code; false: nothing. */
@@ -350,6 +360,20 @@ unacceptable(const struct core *core, const struct peer_hello *h,
 	return false;
 }
 
+/* Refuses it, and says so to all: to the log only what is new. */
+static void
+turn_away(struct core *core, uint64_t session, const char *name,
+    enum peer_error_code code, const char *why, struct core_outputs *out)
+{
+	struct peer *p = peer_find(core, name);
+
+	if (p == NULL || strcmp(p->trouble.text, why) != 0)
+		core_say(out, CORE_ALARM, "node %s: refused: %s", name, why);
+	if (p != NULL && p->state != PEER_TALKING)
+		errmsg_set(&p->trouble, "%s", why);
+	refuse(session, code, why, out);
+}
+
 /* The peer that says hello over a session. NULL: it has been refused. */
 static struct peer *
 recognize(struct core *core, struct mono now, uint64_t session,
@@ -361,9 +385,8 @@ recognize(struct core *core, struct mono now, uint64_t session,
 	struct peer *p = peer_find(core, h->node);
 
 	if (unacceptable(core, h, vouched, &code, &why)) {
-		core_say(
-		    out, CORE_ALARM, "node %s: refused: %s", h->node, why.text);
-		refuse(session, code, why.text, out);
+		turn_away(core, session, vouched[0] != '\0' ? vouched : h->node,
+		    code, why.text, out);
 		return NULL;
 	}
 	if (p == NULL ||
@@ -434,14 +457,15 @@ dialled_hello(struct core *core, struct mono now, struct peer *p,
     const struct peer_hello *h, struct core_outputs *out)
 {
 	const char *name = p->node->name;
-	struct peer *found;
+	struct errmsg why;
 
 	/* Whom we dialled is whom we want, whatever vouches for it. */
-	found = recognize(core, now, p->session, name, false, h, out);
-	if (found == p)
+	if (recognize(core, now, p->session, name, false, h, out) != NULL) {
 		begin_talking(core, now, p, p->session, h, out);
-	else
-		lose(core, now, p, "it is not the node that was dialled", out);
+		return;
+	}
+	why = p->trouble;
+	lose(core, now, p, why.text, out);
 }
 
 /* Heartbeats. */

@@ -34,12 +34,27 @@ static const struct peer_net_times default_times = {
     .flush = 1000,
 };
 
+/* The node whose address that is; NULL: none. */
+static const struct conf_cluster_node *
+find_node(const struct peer_net *net, const struct addr *a)
+{
+	const struct conf_cluster *c = &net->cluster;
+
+	for (size_t i = 0; i < c->n_nodes; i++)
+		if (addr_cmp(&c->nodes[i].addr, a) == 0)
+			return &c->nodes[i];
+	return NULL;
+}
+
 void
 peer_net_refuse(struct peer_net *net, const struct addr *from, const char *why)
 {
+	const struct conf_cluster_node *node = find_node(net, from);
 	char text[ADDR_TEXT_MAX];
 	uint32_t swallowed;
 
+	if (node != NULL && net->events->refused != NULL)
+		net->events->refused(net->ctx, node->name, why);
 	net->n_refused++;
 	errmsg_set(&net->last_refused, "%s: %s", addr_format(from, text), why);
 	if (!log_limited(&net->refused_bucket, mono_now().us, &swallowed))
@@ -83,24 +98,13 @@ make_room(struct peer_net *net)
 	    "oldest from its address");
 }
 
-static bool
-is_node(const struct peer_net *net, const struct addr *a)
-{
-	const struct conf_cluster *c = &net->cluster;
-
-	for (size_t i = 0; i < c->n_nodes; i++)
-		if (addr_cmp(&c->nodes[i].addr, a) == 0)
-			return true;
-	return false;
-}
-
 /* Strangers must not take the time that the nodes need. */
 static bool
 is_too_often(struct peer_net *net, const struct addr *from)
 {
 	struct mono now;
 
-	if (is_node(net, from))
+	if (find_node(net, from) != NULL)
 		return false;
 	now = mono_now();
 	if (now.us - net->foreign_since.us >= SECOND_US) {

@@ -52,6 +52,9 @@ struct peer_net_events {
 	/* The end of a session that was up, or that was dialled. Not after
 	 * peer_net_close. */
 	void (*down)(void *ctx, uint64_t session, const char *why);
+	/* Somebody called from the address of that node, and was turned away
+	 * before a session was up. May be NULL. */
+	void (*refused)(void *ctx, const char *node, const char *why);
 };
 
 /* Reads the keys and listens at this node's address; conf has a cluster. Needs

@@ -304,17 +304,42 @@ tls_ends(const struct tls *tls)
 	return tls->ends;
 }
 
+/* What the other side has against our certificate, if that is what it says. */
+static const char *
+objection(unsigned long error)
+{
+	int alert = ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET;
+
+	if (ERR_GET_LIB(error) != ERR_LIB_SSL)
+		return NULL;
+	switch (alert) {
+	case SSL_AD_BAD_CERTIFICATE:
+	case SSL_AD_UNSUPPORTED_CERTIFICATE:
+	case SSL_AD_CERTIFICATE_REVOKED:
+	case SSL_AD_CERTIFICATE_EXPIRED:
+	case SSL_AD_CERTIFICATE_UNKNOWN:
+	case SSL_AD_UNKNOWN_CA:
+		return SSL_alert_desc_string_long(alert);
+	default:
+		return NULL;
+	}
+}
+
 void
 tls_explain(
     const struct tls_peer *peer, unsigned long error, struct errmsg *out)
 {
 	const char *reason = ERR_reason_error_string(error);
+	const char *against = objection(error);
 
 	if (peer->why.text[0] != '\0')
 		*out = peer->why;
 	else if (error == 0 ||
 	    ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
 		errmsg_set(out, "it closed the connection");
+	else if (against != NULL)
+		errmsg_set(out,
+		    "it does not accept this node's certificate: %s", against);
 	else
 		errmsg_set(
 		    out, "TLS: %s", reason != NULL ? reason : "unknown error");

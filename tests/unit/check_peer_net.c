@@ -120,7 +120,8 @@ START_TEST(another_ca)
 	side_dial(&a, "b", 'b');
 	expect_down(&a, "its certificate: ");
 	ck_assert_uint_eq(a.ups, 0);
-	expect_refused(&b, "TLS: ");
+	expect_refused(
+	    &b, "it does not accept this node's certificate: unknown CA");
 }
 END_TEST
 
