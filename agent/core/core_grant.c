@@ -157,7 +157,8 @@ grant_tick(struct core *core, struct mono now, struct core_outputs *out)
 	d->by_operator = cl->wish != SPEC_NODE_ACTIVE;
 	if (d->unfit != observe_unfit(core, now)) {
 		d->unfit = !d->unfit;
-		core_say(out, CORE_ALARM, "health: this node %s",
+		core_say(out, d->unfit ? CORE_ALARM : CORE_INFO,
+		    "health: this node %s",
 		    d->unfit ? "sees down what the others see up: it is to "
 			       "be drained"
 			     : "sees again what the others see");

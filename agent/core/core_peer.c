@@ -174,17 +174,38 @@ lose(struct core *core, struct mono now, struct peer *p, const char *why,
 	core->cluster.beat_now = true;
 }
 
+/* One who is wrong is so again at once. */
+static void
+lose_for_long(struct core *core, struct mono now, struct peer *p,
+    const char *why, struct core_outputs *out)
+{
+	lose(core, now, p, why, out);
+	if (!reached(p->dial_at, after_ms(now, SILENCE_MS)))
+		p->dial_at = after_ms(now, SILENCE_MS);
+}
+
 void
 peer_fail(struct core *core, struct mono now, struct peer *p,
     enum peer_error_code code, const char *why, struct core_outputs *out)
 {
 	refuse(p->session, code, why, out);
-	lose(core, now, p, why, out);
-	/* One who is wrong is so again at once; one who was silent may be back.
-	 */
-	if (code != PEER_ERROR_SILENT &&
-	    !reached(p->dial_at, after_ms(now, SILENCE_MS)))
-		p->dial_at = after_ms(now, SILENCE_MS);
+	if (code == PEER_ERROR_SILENT)
+		lose(core, now, p, why, out); /* it may be back */
+	else
+		lose_for_long(core, now, p, why, out);
+}
+
+/* It has said why it will not talk. */
+static void
+refused_by(struct core *core, struct mono now, struct peer *p, const char *why,
+    struct core_outputs *out)
+{
+	struct errmsg text;
+
+	errmsg_set(&text, "it refuses this node: %s", why);
+	core_say(out, CORE_ALARM, "node %s: %s", p->node->name, text.text);
+	close_session(p->session, text.text, out);
+	lose_for_long(core, now, p, text.text, out);
 }
 
 static void
@@ -360,53 +381,51 @@ unacceptable(const struct core *core, const struct peer_hello *h,
 	return false;
 }
 
-/* Refuses it, and says so to all: to the log only what is new. */
-static void
-turn_away(struct core *core, uint64_t session, const char *name,
-    enum peer_error_code code, const char *why, struct core_outputs *out)
+/* Likewise who is not to call, or not now. */
+static bool
+uncalled_for(const struct core *core, struct mono now, uint64_t session,
+    bool called, const struct peer_hello *h, enum peer_error_code *code,
+    struct errmsg *why)
 {
-	struct peer *p = peer_find(core, name);
+	const struct peer *p = peer_find_const(core, h->node);
 
-	if (p == NULL || strcmp(p->trouble.text, why) != 0)
-		core_say(out, CORE_ALARM, "node %s: refused: %s", name, why);
-	if (p != NULL && p->state != PEER_TALKING)
-		errmsg_set(&p->trouble, "%s", why);
-	refuse(session, code, why, out);
+	*code = PEER_ERROR_NODE;
+	if (strcmp(h->node, core->file->node_name) == 0)
+		return errmsg_set(why, "this node has the same name") == -1;
+	if (p == NULL)
+		return errmsg_set(why, "the configuration has no such node") ==
+		    -1;
+	if (called && strcmp(h->node, core->file->node_name) > 0)
+		return errmsg_set(why, "it is for the other side to dial") ==
+		    -1;
+	*code = PEER_ERROR_DUPLICATE;
+	if (p->state == PEER_TALKING && p->session != session &&
+	    p->hello.process != h->process &&
+	    !reached(now, after_ms(p->heard_at, ALIVE_MS)))
+		return errmsg_set(why, "another process has this name") == -1;
+	return false;
 }
 
 /* The peer that says hello over a session. NULL: it has been refused. */
 static struct peer *
 recognize(struct core *core, struct mono now, uint64_t session,
     const char *vouched, bool called, const struct peer_hello *h,
-    struct core_outputs *out)
+    struct errmsg *why, struct core_outputs *out)
 {
 	enum peer_error_code code;
-	struct errmsg why;
 	struct peer *p = peer_find(core, h->node);
 
-	if (unacceptable(core, h, vouched, &code, &why)) {
-		turn_away(core, session, vouched[0] != '\0' ? vouched : h->node,
-		    code, why.text, out);
-		return NULL;
-	}
-	if (p == NULL ||
-	    (called && strcmp(h->node, core->file->node_name) > 0)) {
-		refuse(session, PEER_ERROR_NODE,
-		    p == NULL ? "the configuration has no such node"
-			      : "it is for the other side to dial",
-		    out);
+	if (unacceptable(core, h, vouched, &code, why) ||
+	    uncalled_for(core, now, session, called, h, &code, why)) {
+		/* To the log only what is new. */
+		if (p == NULL || strcmp(p->trouble.text, why->text) != 0)
+			core_say(out, CORE_ALARM, "node %s: refused: %s",
+			    vouched[0] != '\0' ? vouched : h->node, why->text);
+		refuse(session, code, why->text, out);
 		return NULL;
 	}
 	if (p->state != PEER_TALKING || p->session == session)
 		return p;
-	if (p->hello.process != h->process &&
-	    !reached(now, after_ms(p->heard_at, ALIVE_MS))) {
-		core_say(out, CORE_ALARM,
-		    "node %s: two processes have this name", h->node);
-		refuse(session, PEER_ERROR_DUPLICATE,
-		    "another process has this name", out);
-		return NULL;
-	}
 	close_session(p->session, "replaced by a newer session", out);
 	lose(core, now, p, "replaced by a newer session", out);
 	return p;
@@ -444,28 +463,34 @@ guest_hello(struct core *core, struct mono now, struct guest *g,
     const struct peer_hello *h, struct core_outputs *out)
 {
 	const struct guest guest = *g;
+	struct errmsg why;
 	struct peer *p;
 
 	drop_guest(core, g);
-	p = recognize(core, now, guest.session, guest.node, true, h, out);
-	if (p != NULL)
+	p = recognize(core, now, guest.session, guest.node, true, h, &why, out);
+	if (p != NULL) {
 		begin_talking(core, now, p, guest.session, h, out);
+		return;
+	}
+	/* What the status shows, if it was that node. */
+	p = peer_find(core, h->node);
+	if (p != NULL && p->state == PEER_AWAY &&
+	    (guest.node[0] == '\0' || strcmp(guest.node, h->node) == 0))
+		p->trouble = why;
 }
 
 static void
 dialled_hello(struct core *core, struct mono now, struct peer *p,
     const struct peer_hello *h, struct core_outputs *out)
 {
-	const char *name = p->node->name;
 	struct errmsg why;
 
 	/* Whom we dialled is whom we want, whatever vouches for it. */
-	if (recognize(core, now, p->session, name, false, h, out) != NULL) {
+	if (recognize(
+		core, now, p->session, p->node->name, false, h, &why, out) == p)
 		begin_talking(core, now, p, p->session, h, out);
-		return;
-	}
-	why = p->trouble;
-	lose(core, now, p, why.text, out);
+	else
+		lose_for_long(core, now, p, why.text, out);
 }
 
 /* Heartbeats. */
@@ -624,10 +649,7 @@ talk(struct core *core, struct mono now, struct peer *p, struct peer_message *m,
 		    out);
 		break;
 	case PEER_ERROR:
-		core_say(out, CORE_ALARM, "node %s: it refuses this node: %s",
-		    p->node->name, m->error.text);
-		peer_fail(
-		    core, now, p, PEER_ERROR_UNEXPECTED, m->error.text, out);
+		refused_by(core, now, p, m->error.text, out);
 		break;
 	}
 }
@@ -644,11 +666,11 @@ greet(struct core *core, struct mono now, uint64_t session,
 		guest_hello(core, now, g, &m->hello, out);
 	} else if (m->kind == PEER_HELLO && p != NULL) {
 		dialled_hello(core, now, p, &m->hello, out);
+	} else if (m->kind == PEER_ERROR && p != NULL) {
+		refused_by(core, now, p, m->error.text, out);
 	} else if (p != NULL) {
 		peer_fail(core, now, p, PEER_ERROR_UNEXPECTED,
-		    m->kind == PEER_ERROR ? m->error.text
-					  : "it did not say HELLO first",
-		    out);
+		    "it did not say HELLO first", out);
 	} else if (g != NULL) {
 		drop_guest(core, g);
 		refuse(session, PEER_ERROR_UNEXPECTED,
