@@ -179,23 +179,6 @@ fail_endpoint(const struct cross *c, const struct item *twice)
 	    c->why, "port %u is listed twice", twice->key & 0xffff);
 }
 
-/* Of the same IP version, and equal in the bits of the prefix. */
-static bool
-source_covers(const struct forwarding_source *s, const struct addr *a)
-{
-	size_t prefix_len, len, source_len, whole;
-	const uint8_t *bytes = addr_bytes(a, &len);
-	const uint8_t *source = addr_bytes(&s->addr, &source_len);
-
-	if (addr_is_none(&s->addr) || len != source_len)
-		return false;
-	prefix_len = s->prefix_len;
-	whole = prefix_len / 8;
-	return memcmp(bytes, source, whole) == 0 &&
-	    (prefix_len % 8 == 0 ||
-		(bytes[whole] ^ source[whole]) >> (8 - prefix_len % 8) == 0);
-}
-
 /* A host drops what comes in with its own address as the source; a backend's
  * own are its address and the VIPs. */
 static int
@@ -204,8 +187,8 @@ check_source(const struct cross *c, const struct item *item, const char *list,
 {
 	char text[ADDR_TEXT_MAX];
 
-	if (!source_covers(&c->conf->source4, &item->addr) &&
-	    !source_covers(&c->conf->source6, &item->addr))
+	if (!forwarding_source_covers(&c->conf->source4, &item->addr) &&
+	    !forwarding_source_covers(&c->conf->source6, &item->addr))
 		return 0;
 	return conf_tree_fail(c->tree,
 	    conf_tree_at(c->tree, "services[%u].%s[%u]", item->service, list,

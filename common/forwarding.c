@@ -59,6 +59,24 @@ host_bits_zero(const struct addr *a, unsigned prefix_len)
 	return true;
 }
 
+/* Of the same IP version, and equal in the bits of the prefix. */
+bool
+forwarding_source_covers(
+    const struct forwarding_source *s, const struct addr *a)
+{
+	size_t prefix_len, len, source_len, whole;
+	const uint8_t *bytes = addr_bytes(a, &len);
+	const uint8_t *source = addr_bytes(&s->addr, &source_len);
+
+	if (addr_is_none(&s->addr) || len != source_len)
+		return false;
+	prefix_len = s->prefix_len;
+	whole = prefix_len / 8;
+	return memcmp(bytes, source, whole) == 0 &&
+	    (prefix_len % 8 == 0 ||
+		(bytes[whole] ^ source[whole]) >> (8 - prefix_len % 8) == 0);
+}
+
 int
 forwarding_check_source(
     const struct forwarding_source *s, bool want4, struct errmsg *why)

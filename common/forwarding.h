@@ -86,6 +86,10 @@ bool forwarding_name_valid(const char *name, size_t len);
 int forwarding_check_source(
     const struct forwarding_source *, bool want4, struct errmsg *why);
 
+/* Is the address one that packets of this source may bear? */
+bool forwarding_source_covers(
+    const struct forwarding_source *, const struct addr *);
+
 /* The canonical order: by VIP, protocol, port. */
 int forwarding_endpoint_cmp(
     const struct forwarding_endpoint *, const struct forwarding_endpoint *);

@@ -86,7 +86,8 @@ make_add(struct making *m, struct replica *next, struct delta *d)
 	struct cluster *cl = &m->core->cluster;
 	struct uid uid;
 
-	while (cl->writer == 0)
+	/* Another one, should it have given all the uids there are. */
+	while (cl->writer == 0 || replica_next_seq(next, cl->writer) == 0)
 		cl->writer = core_random(m->core);
 	uid = (struct uid){cl->writer, replica_next_seq(next, cl->writer)};
 	if ((d->adds = calloc(1, sizeof(*d->adds))) == NULL)
@@ -170,6 +171,42 @@ was_ignored(const struct spec_view *v, const char *what)
 		if (strcmp(v->ignored[i].what, what) == 0)
 			return true;
 	return false;
+}
+
+static bool
+is_own_source(const struct core *core, const struct addr *a)
+{
+	return forwarding_source_covers(&core->file->source4, a) ||
+	    forwarding_source_covers(&core->file->source6, a);
+}
+
+/* A host drops what comes in with its own address as the source. What other
+ * nodes use, they see to themselves. */
+static int
+check_source(struct making *m, const struct conf *conf)
+{
+	const struct control_change *c = m->q->change;
+	const struct addr *found = NULL;
+	char text[ADDR_TEXT_MAX];
+
+	if (c == NULL || c->op == CONTROL_REMOVE)
+		return 0;
+	if (c->is_backend && is_own_source(m->core, &c->backend))
+		found = &c->backend;
+	for (size_t i = 0; i < conf->n_services && !c->is_backend; i++) {
+		const struct conf_service *s = &conf->services[i];
+
+		for (size_t j = 0; j < s->n_vips; j++)
+			if (strcmp(s->name, c->service) == 0 &&
+			    is_own_source(m->core, &s->vips[j]))
+				found = &s->vips[j];
+	}
+	if (found == NULL)
+		return 0;
+	return errmsg_set(&m->why,
+	    "%s %s is among the addresses of this node's "
+	    "balancer.encap_source, which must be nobody else's",
+	    c->is_backend ? "backend" : "VIP", addr_format(found, text));
 }
 
 /* Would anything be left out then that is not now? */
