@@ -222,6 +222,8 @@ check_effect(struct making *m, const struct replica *next)
 		if (!was_ignored(m->core->view, v->ignored[i].what))
 			rc = errmsg_set(&m->why, "%.200s: %.280s",
 			    v->ignored[i].what, v->ignored[i].why);
+	if (rc == 0)
+		rc = check_source(m, v->conf);
 	spec_view_free(v);
 	return rc;
 }
@@ -234,7 +236,8 @@ cmp_clocks(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* By how much the median of the other clocks is ahead of ours. */
+/* By how much the median of the other clocks is ahead of ours. With two in the
+ * middle the one that is closer: of three clocks that is not ours alone. */
 static int64_t
 clock_ahead(const struct core *core)
 {
@@ -247,6 +250,8 @@ clock_ahead(const struct core *core)
 	if (n == 0)
 		return 0;
 	qsort(ahead, n, sizeof(*ahead), cmp_clocks);
+	if (n % 2 == 0 && llabs(ahead[n / 2 - 1]) < llabs(ahead[n / 2]))
+		return ahead[n / 2 - 1];
 	return ahead[n / 2];
 }
 

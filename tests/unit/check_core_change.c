@@ -514,6 +514,31 @@ static const struct {
     {0, -3600000, 3600000, "the others'"},
 };
 
+START_TEST(clock_guard)
+{
+	nodes[A].wall_ms = clocks[_i].own_ms;
+	nodes[B].wall_ms = clocks[_i].b_ms;
+	nodes[C].wall_ms = clocks[_i].c_ms;
+	run(1500);
+	change(A, 1, CONTROL_SET, "web", NULL, "panic=7");
+	run(100);
+	if (clocks[_i].error == NULL) {
+		outcome(1);
+		return;
+	}
+	ck_assert_msg(
+	    strstr(a->error, clocks[_i].error) != NULL, "%s", a->error);
+	change_with(A, 2, CONTROL_SET, "web", NULL, "panic=7", false, true);
+	run(100);
+	outcome(2);
+	drain(A, 3, "b", false);
+	ck_assert_int_eq(a->reply.kind, CONTROL_ERROR);
+	drain(A, 4, "b", true);
+	run(100);
+	ck_assert_int_eq(a->reply.kind, CONTROL_DRAIN);
+}
+END_TEST
+
 /* The later command wins, though its node's clock is behind. */
 START_TEST(clock_set_back)
 {
@@ -662,6 +687,7 @@ make_suite(void)
 	tcase_add_loop_test(tc, client_gone_while_written, 0, 2);
 	tcase_add_test(tc, client_gone_while_waiting);
 	tcase_add_test(tc, too_many_wait);
+	tcase_add_loop_test(tc, clock_guard, 0, ROWS(clocks));
 	tcase_add_test(tc, clock_set_back);
 	tcase_add_test(tc, no_cluster);
 	suite_add_tcase(s, tc);
