@@ -554,6 +554,8 @@ change_persisted(struct core *core, struct mono now, const char *failure,
 		change_clear(w);
 		return;
 	}
+	if (c->request.kind != CONTROL_CHANGE)
+		drain_remembered(core, &c->request);
 	if (cluster_apply_delta(core, now, &c->delta, out) == DELTA_FAILED) {
 		/* It must not be on the disk then. */
 		cl->writer = 0;

@@ -61,13 +61,19 @@ carry_out(struct core *core, struct mono now, const struct control_request *q,
 	    q->temporary ? ", temporarily" : "");
 }
 
+static bool
+is_for_self(const struct core *core, const struct control_request *q)
+{
+	return q->node[0] == '\0' ||
+	    strcmp(q->node, report_node_name(core)) == 0;
+}
+
 /* In a cluster every node can be asked, and the wish is replicated. */
 static void
 cluster_command(struct core *core, struct mono now, uint64_t client,
     const struct control_request *q, struct core_outputs *out)
 {
-	bool self = q->node[0] == '\0' ||
-	    strcmp(q->node, report_node_name(core)) == 0;
+	bool self = is_for_self(core, q);
 
 	if (!self && peer_find(core, q->node) == NULL) {
 		command_error(out, client,
@@ -86,15 +92,27 @@ cluster_command(struct core *core, struct mono now, uint64_t client,
 		    "a temporary drain is for the node itself; say it there");
 		return;
 	}
-	if (self)
-		core->cluster.graceful_s = q->graceful_s ==
-			CONTROL_GRACEFUL_DEFAULT
-		    ? core->conf->announce.graceful_shutdown_s
-		    : q->graceful_s;
-	/* The word to come back overrides a shutdown's, too. */
-	if (self && q->kind == CONTROL_UNDRAIN)
-		core->drain.temporary = false;
+	if (self && q->kind == CONTROL_UNDRAIN &&
+	    freshness_own(core->cluster.fresh)->left) {
+		command_error(out, client,
+		    "this node has left the cluster; restart guideway-agent "
+		    "to bring it back");
+		return;
+	}
 	change_command(core, client, q, out);
+}
+
+void
+drain_remembered(struct core *core, const struct control_request *q)
+{
+	if (!is_for_self(core, q))
+		return;
+	core->cluster.graceful_s = q->graceful_s == CONTROL_GRACEFUL_DEFAULT
+	    ? core->conf->announce.graceful_shutdown_s
+	    : q->graceful_s;
+	/* The word to come back overrides a shutdown's, too. */
+	if (q->kind == CONTROL_UNDRAIN)
+		core->drain.temporary = false;
 }
 
 void
@@ -105,8 +123,7 @@ drain_command(struct core *core, struct mono now, uint64_t client,
 
 	if (core->cluster.fresh != NULL) {
 		cluster_command(core, now, client, q, out);
-	} else if (q->node[0] != '\0' &&
-	    strcmp(q->node, report_node_name(core)) != 0) {
+	} else if (!is_for_self(core, q)) {
 		command_error(out, client,
 		    "this is node '%s', which cannot act for '%s'; say it "
 		    "there",

@@ -304,6 +304,8 @@ void drain_accepted(struct core *, uint64_t client,
     const struct control_request *, struct core_outputs *);
 void drain_command(struct core *, struct mono now, uint64_t client,
     const struct control_request *, struct core_outputs *);
+/* In a cluster: the wish is on the disk. */
+void drain_remembered(struct core *, const struct control_request *);
 void drain_persisted(
     struct core *, struct mono now, const char *failure, struct core_outputs *);
 /* Is nothing of ours announced any more, as far as can be seen? */

@@ -247,6 +247,24 @@ START_TEST(disk_fails)
 }
 END_TEST
 
+/* The word to come back counts from when it is on the disk. */
+START_TEST(disk_fails_for_an_undrain)
+{
+	drain_temporarily(A, 1);
+	run(3000);
+	ck_assert(!announces(A));
+	a->disk_error = "no space left";
+	undrain(A, 2, "");
+	run(8000);
+	ck_assert_ptr_nonnull(strstr(a->error, "no space left"));
+	ck_assert(!announces(A));
+	a->disk_error = NULL;
+	undrain(A, 3, "");
+	run(5000);
+	ck_assert(announces(A));
+}
+END_TEST
+
 START_TEST(two_at_once)
 {
 	a->disk_slow = true;
@@ -674,6 +692,7 @@ make_suite(void)
 	tcase_add_test(tc, change_beside_what_is_ignored);
 	tcase_add_test(tc, persisted_before_sent);
 	tcase_add_test(tc, disk_fails);
+	tcase_add_test(tc, disk_fails_for_an_undrain);
 	tcase_add_test(tc, two_at_once);
 	tcase_add_test(tc, while_a_merge_is_written);
 	tcase_add_test(tc, merge_while_a_change_is_written);
