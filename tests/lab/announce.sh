@@ -196,26 +196,20 @@ on lb1 ip link del gw0
 check "a device that somebody deletes comes back" restored
 
 # A VIP outside the prefixes that BIRD's operator lets out.
-sed "s/$vip4/198.18.0.1/" "$run/lb1/guideway.yaml" >"$work/outside"
-cp "$run/lb1/guideway.yaml" "$work/inside"
-cp "$work/outside" "$run/lb1/guideway.yaml"
-lab reload lb1 agent
+set_web() { lab guideway lb1 service set web "$@" >"$work/out"; }
+set_web "vips=$vip4,$vip6,198.18.0.1"
 check "a VIP outside BIRD's prefixes: status says the likely cause" \
     wait_until 15 says lb1 '[.vips[].why] | tostring' "has not learnt it"
-cp "$work/inside" "$run/lb1/guideway.yaml"
-lab reload lb1 agent
-check "the right one again" restored
+set_web "vips=$vip4,$vip6"
+check "without it again" restored
 
-# announce_min: with a backend too few ready, the VIP is withdrawn.
-sed 's/^    ports: \[80\]/&\n    announce_min: 5/' "$work/inside" \
-    >"$run/lb1/guideway.yaml"
-lab reload lb1 agent
+# announce_min: with a backend too few ready, the VIPs are withdrawn.
+set_web announce_min=5 announce_again=5
 check "fewer ready backends than announce_min: withdrawn" \
-    comes_to_go_over 5 "lb2 lb3"
+    comes_to_go_over 5 ""
 check "... and status says so" \
     wait_until 5 says lb1 '[.vips[].why] | tostring' "4 of 4 backends ready"
-cp "$work/inside" "$run/lb1/guideway.yaml"
-lab reload lb1 agent
+set_web announce_min=1 announce_again=1
 check "with enough again" restored
 
 # GRACEFUL_SHUTDOWN first, where it is asked for.

@@ -66,9 +66,9 @@ not_remembered() {
 	comes_to_go_over 10 "lb1 lb2 lb3"
 }
 
-refused_elsewhere() {
-	! lab guideway lb1 node drain lb2 2>"$work/err" &&
-		grep -q "this is node 'lb1'" "$work/err"
+refused_for_nobody() {
+	! lab guideway lb1 node drain lb9 2>"$work/err" &&
+		grep -q "no node is called 'lb9'" "$work/err"
 }
 
 refused_unwritten() {
@@ -82,21 +82,16 @@ refused_unwritten() {
 	goes_over "lb1 lb2 lb3"
 }
 
-# many_vips N: a service of so many VIPs of each IP version on lb1.
+# many_vips N: a service of so many VIPs of each IP version.
 many_vips() {
-	local i
-	{
-		cat "$work/few.yaml"
-		printf '  - {name: many, protocol: tcp, ports: [80], '
-		printf 'table_size: 256,\n     backends: [{address: 10.2.1.10}], '
-		printf 'vips: [\n'
-		for ((i = 0; i < $1; i++)); do
-			printf '10.77.%d.%d, "2001:db8:f:1::%x",\n' \
-			    $((i / 250)) $((i % 250 + 1)) $((i + 1))
-		done
-		printf ']}\n'
-	} >"$run/lb1/guideway.yaml"
-	lab reload lb1 agent
+	local i vips=
+	for ((i = 0; i < $1; i++)); do
+		printf -v vips '%s10.77.%d.%d,2001:db8:f:1::%x,' "$vips" \
+		    $((i / 250)) $((i % 250 + 1)) $((i + 1))
+	done
+	lab guideway lb1 service add many protocol=tcp ports=80 \
+	    table_size=256 "vips=${vips%,}" &&
+		lab guideway lb1 backend add many 10.2.1.10
 }
 
 routes_of_many() {
@@ -109,14 +104,13 @@ routes_of_many() {
 has_many() { equal "$(routes_of_many)" "$1"; }
 
 many_come_and_go() {
-	many_vips "$1"
+	many_vips "$1" || return 1
 	wait_until 20 has_many $((2 * $1)) || return 1
 	drain lb1 || return 1
 	wait_until 5 has_many 0 || return 1
 	undrain lb1 || return 1
 	wait_until 10 has_many $((2 * $1)) || return 1
-	cp "$work/few.yaml" "$run/lb1/guideway.yaml"
-	lab reload lb1 agent
+	lab guideway lb1 service remove many --now || return 1
 	wait_until 10 has_many 0
 }
 
@@ -125,7 +119,6 @@ for router in bird frr; do
 	# shellcheck disable=SC2034 # for start_lab
 	lab_options=(--router "$router")
 	start_lab
-	cp "$run/lb1/guideway.yaml" "$work/few.yaml"
 	check "$router: $rounds drains under $held connections break none" \
 	    drained_in_turn $rounds
 	check "$router: two nodes drained at once break none" two_at_once
@@ -142,6 +135,6 @@ drain lb1 >/dev/null
 check "a drain survives the restart of all daemons" remembered
 check "... and is undone" undrain lb1
 check "a temporary one does not" not_remembered
-check "a drain of another node is refused" refused_elsewhere
+check "a drain of a node that there is not is refused" refused_for_nobody
 check "what cannot be remembered is not done" refused_unwritten
 finish

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A new configuration takes effect by SIGHUP under traffic; a bad one changes
-# nothing and says what is wrong.
+# Without a cluster a new configuration takes effect by SIGHUP under traffic; a
+# bad one changes nothing and says what is wrong.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.bash"
 
@@ -24,6 +24,8 @@ config_error() {
 says_error() { [[ "$(config_error)" == *guideway.yaml:*:* ]]; }
 says_none() { [ -z "$(config_error)" ]; }
 
+# shellcheck disable=SC2034 # for start_lab
+lab_options=(--standalone)
 start_lab
 lab route lb1
 cp "$config" "$work/good.yaml"
