@@ -4,13 +4,16 @@
  * last routes. Requests and grants come late, twice or never; a drain may be
  * taken back at any time, and be commanded again; nodes crash and come back.
  *
- * What it models of agent/core/grant.c:
+ * What it models of agent/core/core_grant.c:
  *
  *   drain()      a new attempt, and with it no grants; what a node asks its
  *                peers is a request that carries the attempt
  *   undrain()    the attempt is void; what was withdrawn is announced again,
  *                not at once but when the gate lets it (RETURNING)
  *   grant()      only while announced and not draining; for this one attempt
+ *   step_back()  one that asks itself grants that to one before it in order,
+ *                and begins another attempt, so that of several that are drained
+ *                at once all but one leave
  *   hold()       a grant counts for the attempt it names
  *   withdraw()   with min_announced grants
  *   crash()      the routes are gone; if it is to drain it stays away, else it
@@ -30,6 +33,7 @@
  *   STALE    a grant of an earlier attempt counts
  *   KEEP     what was granted outlives the attempt
  *   EARLY    a node grants as soon as it is undrained, before it announces
+ *   CLING    a node that steps back goes on with the attempt it had
  *   COUNTER  a node that restarts counts its attempts from 1 again
  * and REACH, which says that what the model is about never happens.
  */
@@ -46,7 +50,11 @@
 #ifndef CRASHES
 #define CRASHES 1
 #endif
-#define ATTEMPTS ((COMMANDS + 1) / 2) /* of one node: an undrain between two */
+#ifndef YIELDS
+#define YIELDS 1 /* of each node */
+#endif
+/* Of one node: an undrain, or a step back, between two. */
+#define ATTEMPTS ((COMMANDS + 1) / 2 + YIELDS)
 
 #define ANNOUNCED 0
 #define DRAINING 1 /* and announced, until it may withdraw */
@@ -63,6 +71,7 @@ byte mode[NODES];
 byte attempt[NODES]; /* the last; each up to it has been asked for */
 byte held[NODES];    /* who granted this one */
 int granted[NODES]; /* by this node, ever: each may come at any time */
+byte yields[NODES];
 byte commands;
 byte crashes;
 bool shaken[NODES]; /* a node crashed since this one's attempt started */
@@ -129,6 +138,17 @@ inline grant(by, to, a)
 	granted[by] = granted[by] | GRANT(to, a)
 }
 
+inline step_back(n, to, a)
+{
+	yields[n]++;
+	grant(n, to, a);
+#ifndef CLING
+	attempt[n]++;
+	shaken[n] = false;
+	void_grants(n)
+#endif
+}
+
 /* One that comes when the node is not draining is one that never came. */
 inline hold(n, by, a)
 {
@@ -185,6 +205,11 @@ inline crash(n)
 	:: d_step { peer != _pid && attempt[peer] >= a && MAY_GRANT(_pid) -> \
 		printf("node %d grants node %d attempt %d\n", _pid, peer, a); \
 		grant(_pid, peer, a) } \
+	:: d_step { peer < _pid && attempt[peer] >= a && \
+	    mode[_pid] == DRAINING && yields[_pid] < YIELDS -> \
+		printf("node %d steps back for node %d attempt %d\n", _pid, \
+		    peer, a); \
+		step_back(_pid, peer, a) } \
 	:: d_step { peer != _pid && mode[_pid] == DRAINING && \
 	    (granted[peer] & GRANT(_pid, a)) -> \
 		printf("node %d gets node %d's grant of attempt %d\n", \
@@ -204,18 +229,18 @@ inline crash(n)
 #define ON_PEER(peer) ON_STATUS(peer) \
 	ON_ATTEMPT(peer, 1) ON_ATTEMPT(peer, 2) ON_ATTEMPT(peer, 3) \
 	ON_FOURTH(peer) ON_FIFTH(peer)
-#if COMMANDS > 6
+#if ATTEMPTS > 3
 #define ON_FOURTH(peer) ON_ATTEMPT(peer, 4)
 #else
 #define ON_FOURTH(peer)
 #endif
-#if COMMANDS > 8
+#if ATTEMPTS > 4
 #define ON_FIFTH(peer) ON_ATTEMPT(peer, 5)
 #else
 #define ON_FIFTH(peer)
 #endif
-#if COMMANDS < 5 || COMMANDS > 10
-#error "COMMANDS: 5 to 10, since ON_PEER names each attempt"
+#if COMMANDS < 5 || ATTEMPTS > 5
+#error "3 to 5 attempts, since ON_PEER names each"
 #endif
 
 active [NODES] proctype node()

@@ -130,10 +130,11 @@ faults() {
 holds replication
 faults replication TOMBSTONE_GC NOGAP PARTIAL REUSE REIMPORT NEWIMPORT REACH
 holds drain
-holds drain -DNODES=4 -DMIN=2
-faults drain NAIVE REGRANT STALE KEEP EARLY COUNTER REACH
+holds drain -DNODES=4 -DMIN=2 -DYIELDS=0
+faults drain NAIVE REGRANT STALE KEEP EARLY CLING COUNTER REACH
 if [ $deep = yes ]; then
-	holds drain -DCOMMANDS=10 -DCRASHES=2
+	holds drain -DCOMMANDS=10 -DCRASHES=2 -DYIELDS=0
+	holds drain -DYIELDS=2
 	holds replication -DOPS=2 -DSEQS=3
 	holds replication -DOPS=4 -DLIVES=1
 	holds replication -DOPS=3 -DLIVES=3
