@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/peer/wire.h"
 #include "common/log.h"
@@ -209,13 +210,31 @@ fire_drained(struct sim *sim, struct event *e)
 			.type = CORE_PEER_DRAINED, .session = e->a});
 }
 
+static bool
+is_full(const struct peer_message *m)
+{
+	return m->kind == PEER_FULL_BEGIN || m->kind == PEER_FULL_CHUNK ||
+	    m->kind == PEER_FULL_END;
+}
+
+static double
+cpu_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static void
 unpack(struct sim *sim, struct node *node, uint64_t session, int from,
     struct pipe *p, const struct message *m)
 {
 	struct core_event e = {.type = CORE_PEER_MESSAGE, .session = session};
 	enum peer_unpack_result result;
+	double begun = sim->measures_cpu ? cpu_s() : 0;
 	struct errmsg why;
+	bool full;
 
 	if (node->starving)
 		alloc_arm(&sim->memory, 400);
@@ -223,8 +242,11 @@ unpack(struct sim *sim, struct node *node, uint64_t session, int from,
 	alloc_disarm();
 	switch (result) {
 	case PEER_UNPACK_OK:
+		full = is_full(e.message);
 		planted_receive(sim, node, from, p, e.message);
 		node_step(sim, node, &e);
+		if (full && sim->measures_cpu)
+			sim->full_cpu_s += cpu_s() - begun;
 		break;
 	case PEER_UNPACK_MALFORMED:
 		sim_fail(sim, "%s cannot read what %s sent: %s", node->name,
@@ -436,6 +458,8 @@ net_send(struct sim *sim, struct node *node, uint64_t session,
 	sim_trace(sim, data, len);
 	sim->bytes += len + 4;
 	sim->messages++;
+	if (is_full(pm))
+		sim->full_bytes += len + 4;
 	m = message_new(data, len);
 	free(data);
 	remember(sim, node, pm, m);

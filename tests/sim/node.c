@@ -81,10 +81,10 @@ put_services(
 		n += (size_t)snprintf(text + n, room - n,
 		    "  - name: s%d\n    vips: [203.0.%d.%d]\n"
 		    "    protocol: tcp\n    ports: [80]\n"
-		    "    table_size: %d\n    check: {type: tcp}\n"
+		    "    table_size: %d\n%s"
 		    "    backends:\n",
-		    s, 113 + s / 250, s % 250 + 1,
-		    backends > 200 ? 16384 : 256);
+		    s, 113 + s / 250, s % 250 + 1, backends > 200 ? 16384 : 256,
+		    backends > 200 ? "" : "    check: {type: tcp}\n");
 		for (int b = 1; b <= backends + (node->file == 1); b++)
 			n += (size_t)snprintf(text + n, room - n,
 			    "      - address: 10.%d.%d.%d\n"

@@ -219,6 +219,9 @@ struct sim {
 	struct message *said[SIM_NODES_MAX]; /* for replays: its last HELLO */
 	int n_services, n_backends;          /* in the file; 0: the usual one */
 	uint64_t bytes, messages;            /* sent over sessions */
+	bool measures_cpu;
+	uint64_t full_bytes; /* of them in snapshots ... */
+	double full_cpu_s;   /* ... and what it took to take these in */
 };
 
 /* Says that something is not as it must be; the first one counts. */
