@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/core/spec.h"
 #include "agent/daemon.h"
 #include "common/conf.h"
 #include "common/log.h"
@@ -28,8 +29,9 @@ agent_check(const struct options *opt)
 	char *text = NULL;
 	int status = EXIT_SUCCESS;
 
-	if (conf == NULL) {
+	if (conf == NULL || spec_check(conf, &why) == -1) {
 		fprintf(stderr, "%s\n", why.text);
+		conf_free(conf);
 		return EXIT_FAILURE;
 	}
 	if (!opt->verbose)

@@ -183,7 +183,8 @@ config_loaded(struct core *core, struct mono now, struct conf *file,
 	struct spec_view *view = NULL;
 	struct errmsg why = {"out of memory"};
 
-	if ((file->cluster.name != NULL &&
+	if (spec_check(file, &why) == -1 ||
+	    (file->cluster.name != NULL &&
 		(view = spec_view(file, core->cluster.replica)) == NULL) ||
 	    core_apply(core, file, view, now, out, &why) == -1) {
 		spec_view_free(view);

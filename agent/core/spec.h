@@ -94,5 +94,7 @@ enum spec_node spec_node(const struct replica *, const char *name);
  * read the same file make the same objects, and any command wins over it. NULL
  * with `why`: out of memory, or a list that is too long for one register. */
 struct replica *spec_import(const struct conf *, struct errmsg *why);
+/* Could a cluster begin with it, where it is a node's of one? -1 with `why`. */
+int spec_check(const struct conf *, struct errmsg *why);
 
 #endif

@@ -174,3 +174,17 @@ out:
 	arena_free(in.arena);
 	return in.replica;
 }
+
+int
+spec_check(const struct conf *conf, struct errmsg *why)
+{
+	struct replica *r;
+	struct errmsg cause;
+
+	if (conf->cluster.name == NULL)
+		return 0;
+	if ((r = spec_import(conf, &cause)) == NULL)
+		return errmsg_set(why, "%s: %.400s", conf->path, cause.text);
+	replica_free(r);
+	return 0;
+}

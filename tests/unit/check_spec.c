@@ -358,6 +358,14 @@ START_TEST(file_too_large)
 
 	ck_assert_ptr_null(spec_import(c, &why));
 	ck_assert_ptr_nonnull(strstr(why.text, "20020 objects"));
+	/* Only where a cluster could begin with it. */
+	c->cluster.name = NULL;
+	ck_assert_int_eq(spec_check(c, &why), 0);
+	c->cluster.name = "site1";
+	why.text[0] = '\0';
+	ck_assert_int_eq(spec_check(c, &why), -1);
+	ck_assert_ptr_nonnull(strstr(why.text, "20020 objects"));
+	ck_assert_ptr_eq(strstr(why.text, c->path), why.text);
 	conf_free(c);
 }
 END_TEST
