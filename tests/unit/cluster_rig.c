@@ -54,6 +54,7 @@ struct flight {
 struct node nodes[NODES];
 struct mono rig_now;
 int n_nodes;
+void (*rig_around)(int, bool);
 
 static struct end ends[SESSIONS]; /* by session */
 static uint64_t n_ends;
@@ -69,6 +70,7 @@ rig_setup(void)
 {
 	rig_now = (struct mono){1000000000};
 	n_nodes = NODES;
+	rig_around = NULL;
 	n_ends = 1;
 	n_flights = 0;
 	entropy = 7;
@@ -565,7 +567,11 @@ node_step(int node, struct core_event event)
 
 	event.wall_ms = (uint64_t)(RIG_WALL_MS + rig_now.us / 1000 +
 	    n->wall_ms);
+	if (rig_around != NULL)
+		rig_around(node, true);
 	core_step(n->core, rig_now, &event, n->out);
+	if (rig_around != NULL)
+		rig_around(node, false);
 	for (size_t i = 0; i < n->out->n; i++)
 		carry_out(node, &n->out->items[i]);
 }

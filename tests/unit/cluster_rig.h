@@ -79,6 +79,8 @@ struct node {
 
 extern struct node nodes[NODES];
 extern struct mono rig_now;
+/* Called before and after each step of a core; NULL: not. */
+extern void (*rig_around)(int node, bool before);
 extern int n_nodes; /* that the files list: 3 at first */
 
 void rig_setup(void);

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "tests/unit/unit.h"
 
 struct failing_malloc failing_malloc = {.countdown = -1};
@@ -14,6 +16,7 @@ struct failing_malloc failing_malloc = {.countdown = -1};
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
+void *__libc_memalign(size_t, size_t);
 void __libc_free(void *);
 
 static bool
@@ -56,11 +59,52 @@ realloc(void *old, size_t size)
 	return p;
 }
 
+void *
+aligned_alloc(size_t alignment, size_t size)
+{
+	void *p = fails() ? NULL : __libc_memalign(alignment, size);
+
+	failing_malloc.live += p != NULL;
+	return p;
+}
+
 void
 free(void *p)
 {
 	failing_malloc.live -= p != NULL;
 	__libc_free(p);
+}
+
+static void *
+spared_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return __libc_malloc(size);
+}
+
+static void *
+spared_realloc(void *old, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return __libc_realloc(old, size);
+}
+
+static void
+spared_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	__libc_free(p);
+}
+
+void
+failing_malloc_spare_openssl(void)
+{
+	ck_assert_int_eq(CRYPTO_set_mem_functions(
+			     spared_malloc, spared_realloc, spared_free),
+	    1);
 }
 
 void

@@ -16,6 +16,10 @@ struct failing_malloc {
 };
 extern struct failing_malloc failing_malloc;
 
+/* From now on OpenSSL's allocations do not fail; to be called before it has
+ * made any. For what cannot do without its digests. */
+void failing_malloc_spare_openssl(void);
+
 /* Does something once, undoes it, and returns whether it worked. */
 typedef bool (*failing_malloc_try)(struct errmsg *why);
 
