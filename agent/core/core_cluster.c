@@ -35,6 +35,7 @@ cluster_init(struct core *core, struct mono now)
 	cl->join = JOIN_IN; /* until there is a cluster */
 	cl->persist_at = now;
 	cl->asking_since = cl->ask_at = NEVER;
+	cl->graceful_s = CONTROL_GRACEFUL_DEFAULT;
 	if ((cl->replica = replica_new()) == NULL ||
 	    replica_digest(cl->replica, cl->config) == -1)
 		return -1;
@@ -476,7 +477,6 @@ join_in(struct core *core, struct mono now, struct core_outputs *out)
 							: ", though alone");
 	announce_hold(core, now);
 	link_install(core, now, out);
-	grant_restore(core, now);
 }
 
 static void

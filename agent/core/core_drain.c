@@ -61,6 +61,14 @@ carry_out(struct core *core, struct mono now, const struct control_request *q,
 	    q->temporary ? ", temporarily" : "");
 }
 
+static void
+announces_nothing(uint64_t client, struct core_outputs *out)
+{
+	command_error(out, client,
+	    "this node announces nothing (announce.enabled is false in the "
+	    "configuration), so the routes are yours to withdraw");
+}
+
 static bool
 is_for_self(const struct core *core, const struct control_request *q)
 {
@@ -92,6 +100,10 @@ cluster_command(struct core *core, struct mono now, uint64_t client,
 		    "a temporary drain is for the node itself; say it there");
 		return;
 	}
+	if (self && !announce_enabled(core)) {
+		announces_nothing(client, out);
+		return;
+	}
 	if (self && q->kind == CONTROL_UNDRAIN &&
 	    freshness_own(core->cluster.fresh)->left) {
 		command_error(out, client,
@@ -107,11 +119,9 @@ drain_remembered(struct core *core, const struct control_request *q)
 {
 	if (!is_for_self(core, q))
 		return;
-	core->cluster.graceful_s = q->graceful_s == CONTROL_GRACEFUL_DEFAULT
-	    ? core->conf->announce.graceful_shutdown_s
-	    : q->graceful_s;
-	/* The word to come back overrides a shutdown's, too. */
-	if (q->kind == CONTROL_UNDRAIN)
+	if (q->kind == CONTROL_DRAIN)
+		core->cluster.graceful_s = q->graceful_s;
+	else /* the word to come back overrides a shutdown's, too */
 		core->drain.temporary = false;
 }
 
@@ -129,9 +139,7 @@ drain_command(struct core *core, struct mono now, uint64_t client,
 		    "there",
 		    report_node_name(core), q->node);
 	} else if (!announce_enabled(core)) {
-		command_error(out, client,
-		    "this node announces nothing (announce.enabled is false in "
-		    "the configuration), so the routes are yours to withdraw");
+		announces_nothing(client, out);
 	} else if (core->persisting.busy) {
 		command_error(out, client,
 		    "another command is being written to disk; try again");

@@ -38,14 +38,24 @@ ask(struct core *core, bool cancel, struct core_outputs *out)
 	peer_send_all(core, m, out);
 }
 
+/* Routes, of this process or the one before. */
+static bool
+something_stands(const struct core *core)
+{
+	return announce_any(core) || core->announce.kernel.n > 0;
+}
+
 static void
 begin_drain(struct core *core, struct mono now)
 {
 	struct cluster *cl = &core->cluster;
+	uint32_t graceful_s = cl->graceful_s == CONTROL_GRACEFUL_DEFAULT
+	    ? core->conf->announce.graceful_shutdown_s
+	    : cl->graceful_s;
 
 	cl->grant = GRANT_GIVEN;
 	cl->asking_since = cl->ask_at = NEVER;
-	drain_begin(&core->drain, now, cl->graceful_s);
+	drain_begin(&core->drain, now, something_stands(core) ? graceful_s : 0);
 }
 
 /* What was granted before counts no more. */
@@ -83,6 +93,7 @@ give_up(struct core *core, struct mono now, struct core_outputs *out)
 		ask(core, true, out);
 	cl->grant = GRANT_NONE;
 	cl->asking_since = cl->ask_at = NEVER;
+	cl->graceful_s = CONTROL_GRACEFUL_DEFAULT;
 	drain_begin(&core->drain, now, 0); /* nothing is wished: it is off */
 }
 
@@ -101,7 +112,7 @@ may_go(const struct core *core, struct mono now)
 	const struct cluster *cl = &core->cluster;
 
 	return is_granted(core) || cl->wish == SPEC_NODE_FORCED ||
-	    !announce_any(core) ||
+	    !something_stands(core) ||
 	    (core->drain.temporary &&
 		lasts(cl->asking_since, now, SHUTDOWN_MS));
 }
@@ -163,7 +174,10 @@ grant_tick(struct core *core, struct mono now, struct core_outputs *out)
 			       "be drained"
 			     : "sees again what the others see");
 	}
-	if (cl->join != JOIN_IN || !announce_enabled(core))
+	/* A node that starts has to know what it finds: what a crash has
+	 * withdrawn needs no grant, what stands does. */
+	if (cl->join != JOIN_IN || !announce_enabled(core) ||
+	    !core->announce.kernel_heard)
 		return;
 	if (!drain_wanted(d)) {
 		if (cl->grant != GRANT_NONE)
@@ -176,20 +190,6 @@ grant_tick(struct core *core, struct mono now, struct core_outputs *out)
 		begin_drain(core, now);
 	else if (cl->grant == GRANT_ASKING)
 		keep_asking(core, now, out);
-}
-
-/* A crash has withdrawn the routes already, so there is nothing to ask. */
-void
-grant_restore(struct core *core, struct mono now)
-{
-	struct cluster *cl = &core->cluster;
-
-	cl->wish = spec_node(cl->replica, core->file->node_name);
-	if (cl->wish == SPEC_NODE_ACTIVE || !announce_enabled(core))
-		return;
-	core->drain.by_operator = true;
-	cl->graceful_s = 0;
-	begin_drain(core, now);
 }
 
 /* Does this node, which asks itself, step back for another that asks? */

@@ -447,7 +447,6 @@ struct mono change_wakeup(const struct core *);
 /* core_grant.c */
 void grant_heard(struct core *, struct mono now, struct peer *,
     const struct peer_message *, struct core_outputs *);
-void grant_restore(struct core *, struct mono now);
 void grant_obstacle(const struct core *, struct errmsg *); /* "": none */
 void grant_tick(struct core *, struct mono now, struct core_outputs *);
 struct mono grant_wakeup(const struct core *);

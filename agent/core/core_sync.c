@@ -28,12 +28,14 @@
 static void
 pull_config(struct mono now, struct peer *p, struct core_outputs *out)
 {
-	struct peer_message *m = peer_message_put(out, PEER_PULL);
+	struct peer_message *m;
 
-	if (m == NULL || !reached(now, after_ms(p->pulled_at, PULL_PAUSE_MS)))
+	if (!reached(now, after_ms(p->pulled_at, PULL_PAUSE_MS)))
+		return;
+	p->pulled_at = now;
+	if ((m = peer_message_put(out, PEER_PULL)) == NULL)
 		return;
 	m->pull.config = true;
-	p->pulled_at = now;
 	peer_send(p, m, out);
 }
 

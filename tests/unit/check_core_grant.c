@@ -308,12 +308,73 @@ END_TEST
 START_TEST(drained_while_away)
 {
 	stop(C);
-	a[C].kernel.n = 0; /* as after a crash of its host */
+	if (_i == 0)
+		nodes[C].kernel.n = 0; /* as after a crash of its host */
 	drain(A, 1, "c", false);
 	run(1000);
 	start(C);
 	run(8000);
 	ck_assert(in_step(C) && !announces(C));
+	ck_assert_int_eq(phase(C), GRANT_GIVEN);
+}
+END_TEST
+
+/* The routes of one that asks still stand when its agent is started again: it
+ * asks again. */
+START_TEST(restart_while_asking)
+{
+	drain(A, 1, "", false);
+	drain(B, 1, "", false);
+	run_announcing(1000);
+	for (int i = 0; i < n_nodes; i++) {
+		stop(i);
+		start(i);
+		run_announcing(8000);
+		ck_assert(in_step(i) && announces(i));
+		ck_assert_int_eq(phase(i), GRANT_ASKING);
+	}
+	undrain(A, 2, "");
+	run_announcing(3000);
+	ck_assert(announces(A) && !announces(B));
+}
+END_TEST
+
+START_TEST(grace)
+{
+	const struct control_request q = {
+	    .kind = CONTROL_DRAIN, .graceful_s = 3};
+
+	node_step(A,
+	    (struct core_event){
+		.type = CORE_COMMAND, .client = 1, .request = q});
+	run(1000);
+	ck_assert_int_eq(a->stands[0].route, VIP_ROUTE_DRAINING);
+	run(1900);
+	ck_assert(announces(A));
+	run(200);
+	ck_assert(!announces(A));
+	stop(A);
+	start(A);
+	run_announcing(8000); /* it is not marked once more */
+	ck_assert(!announces(A));
+	undrain(A, 2, "");
+	run(5000);
+	drain(B, 3, "a", false); /* as configured, which is: none */
+	run(500);
+	ck_assert(!announces(A));
+}
+END_TEST
+
+START_TEST(announces_nothing)
+{
+	rig_teardown();
+	rig_setup();
+	n_nodes = 2;
+	a->extra = "announce: {enabled: false}\n";
+	start_all();
+	run(12000);
+	drain(A, 1, "", false);
+	ck_assert_ptr_nonnull(strstr(a->error, "this node announces nothing"));
 }
 END_TEST
 
@@ -432,7 +493,9 @@ make_suite(void)
 	tcase_add_test(tc, all_three_at_once);
 	tcase_add_test(tc, one_after_the_other);
 	tcase_add_test(tc, restart_while_drained);
-	tcase_add_test(tc, drained_while_away);
+	tcase_add_loop_test(tc, drained_while_away, 0, 2);
+	tcase_add_test(tc, grace);
+	tcase_add_test(tc, announces_nothing);
 	tcase_add_test(tc, leaves);
 	tcase_add_test(tc, unfit);
 	tcase_add_test(tc, unfit_is_the_minority);
@@ -440,6 +503,7 @@ make_suite(void)
 	tc = tcase_create("two");
 	tcase_add_checked_fixture(tc, two, rig_teardown);
 	tcase_add_test(tc, two_that_ask_at_once);
+	tcase_add_test(tc, restart_while_asking);
 	tcase_add_test(tc, forced);
 	tcase_add_test(tc, undrained_while_it_asks);
 	tcase_add_test(tc, grant_of_another_attempt);
