@@ -116,11 +116,17 @@ hear_of_self(struct freshness *f, struct mono now, const struct beat *b)
 static size_t
 position(const struct freshness *f, const char *node)
 {
-	size_t i = 0;
+	size_t low = 0, high = f->n;
 
-	while (i < f->n && strcmp(f->records[i].beat.node, node) < 0)
-		i++;
-	return i;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(f->records[mid].beat.node, node) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 static const struct record *
