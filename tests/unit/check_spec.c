@@ -354,6 +354,7 @@ END_TEST
 START_TEST(file_too_large)
 {
 	struct conf *c = large_conf(20, 1000);
+	char name[] = "site1";
 	struct errmsg why = {""};
 
 	ck_assert_ptr_null(spec_import(c, &why));
@@ -361,7 +362,7 @@ START_TEST(file_too_large)
 	/* Only where a cluster could begin with it. */
 	c->cluster.name = NULL;
 	ck_assert_int_eq(spec_check(c, &why), 0);
-	c->cluster.name = "site1";
+	c->cluster.name = name;
 	why.text[0] = '\0';
 	ck_assert_int_eq(spec_check(c, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "20020 objects"));
