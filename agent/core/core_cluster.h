@@ -81,6 +81,7 @@ struct peer {
 	bool owes_full;             /* it has asked for a snapshot */
 	struct mono config_differs; /* since; INT64_MAX: it does not */
 	struct mono pulled_at;      /* when a snapshot was last asked for */
+	struct mono asked_at;       /* ... and its record, of whomever */
 	struct staged staged;
 	struct sending sending;
 	uint64_t last_sync;           /* numbers the snapshots sent to it */

@@ -454,8 +454,9 @@ begin_talking(struct core *core, struct mono now, struct peer *p,
 	p->grant_refused = false;
 	core_put(out, CORE_PEER_TRUST)->session = session;
 	core_say(out, CORE_INFO, "node %s: connected", p->node->name);
-	peer_beat(core, now, p, out);
+	/* The record first, else the beat makes it be asked for. */
 	sync_send_own(core, p, out);
+	peer_beat(core, now, p, out);
 }
 
 static void
@@ -728,8 +729,8 @@ peer_drained(struct core *core, struct mono now, uint64_t session,
 	if (p == NULL || !p->stuck)
 		return;
 	p->stuck = false;
-	peer_beat(core, now, p, out);
 	sync_send_own(core, p, out);
+	peer_beat(core, now, p, out);
 }
 
 void

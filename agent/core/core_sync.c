@@ -17,6 +17,8 @@
  * longer than a heartbeat is worth a snapshot. */
 #define CONFIRM_MS    1200
 #define PULL_PAUSE_MS 1000
+/* Beats of one node come by many ways at once. */
+#define ASK_PAUSE_MS 300
 /* Tables that differ for longer than these are a warning, and an alarm. */
 #define DIFFERS_WARN_MS  3000
 #define DIFFERS_ALARM_MS 30000
@@ -39,10 +41,26 @@ pull_config(struct mono now, struct peer *p, struct core_outputs *out)
 	peer_send(p, m, out);
 }
 
+/* Is p to be asked for that record? Not for one of a node that is connected
+ * itself, nor while another has been asked. */
+static bool
+is_to_ask(struct core *core, struct mono now, const struct peer *p,
+    const struct beat *beat)
+{
+	struct peer *of = peer_find(core, beat->node);
+
+	if (!observe_lacks(core, beat) ||
+	    (of != p && of->state == PEER_TALKING) ||
+	    !reached(now, after_ms(of->asked_at, ASK_PAUSE_MS)))
+		return false;
+	of->asked_at = now;
+	return true;
+}
+
 /* The records that a heartbeat tells of, and that are not here. */
 static void
-pull_records(struct core *core, struct peer *p, const struct peer_heartbeat *b,
-    struct core_outputs *out)
+pull_records(struct core *core, struct mono now, struct peer *p,
+    const struct peer_heartbeat *b, struct core_outputs *out)
 {
 	struct peer_message *m = peer_message_put(out, PEER_PULL);
 	char(*names)[FORWARDING_NAME_MAX];
@@ -57,7 +75,7 @@ pull_records(struct core *core, struct peer *p, const struct peer_heartbeat *b,
 		const struct beat *beat = &b->beats[i % b->n_beats];
 		size_t at = n;
 
-		if (!observe_lacks(core, beat))
+		if (!is_to_ask(core, now, p, beat))
 			continue;
 		while (at > 0 && strcmp(names[at - 1], beat->node) > 0) {
 			memcpy(names[at], names[at - 1], sizeof(names[0]));
@@ -83,7 +101,7 @@ sync_compare(struct core *core, struct mono now, struct peer *p,
 	if ((first && p->config_differs.us != INT64_MAX) ||
 	    lasts(p->config_differs, now, CONFIRM_MS))
 		pull_config(now, p, out);
-	pull_records(core, p, b, out);
+	pull_records(core, now, p, b, out);
 }
 
 void

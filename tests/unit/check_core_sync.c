@@ -572,6 +572,50 @@ START_TEST(pulls_records)
 }
 END_TEST
 
+/* Who is connected is asked himself; of the others one is, in a while. */
+START_TEST(asks_for_each_record_once)
+{
+	struct beat beats[2] = {
+	    beat_b, {.node = "c", .incarnation = 5, .obs_seq = 5}};
+	struct peer_message m;
+
+	rig_teardown();
+	rig_setup();
+	nodes[A].no_peers_dialled = true;
+	start(A);
+	run(12000);
+	connect_b();
+	for (int i = 0; i < 3; i++) {
+		beats[0] = beat_b;
+		beats[1].hb_seq++;
+		m = beat_like(A, &beats[0]);
+		beat_b.hb_seq++;
+		m.heartbeat.beats = beats;
+		m.heartbeat.n_beats = 2;
+		say(A, b, &m);
+		ck_assert_int_eq(sent(A, PEER_PULL, 0) != NULL, i != 1);
+		if (i == 1)
+			alive(300);
+	}
+	ck_assert_str_eq(sent(A, PEER_PULL, 0)->pull.observed_of[0], "c");
+}
+END_TEST
+
+/* A node that comes is told each record once, by its observer; and by another
+ * node that of one that is not connected as yet. */
+START_TEST(records_of_one_that_comes)
+{
+	stop(C);
+	memset(nodes[C].heard, 0, sizeof(nodes[C].heard));
+	memset(nodes[C].told, 0, sizeof(nodes[C].told));
+	start(C);
+	run(200);
+	ck_assert(in_step(C));
+	ck_assert_uint_le(nodes[C].told[PEER_PULL], 1);
+	ck_assert_uint_le(nodes[C].heard[PEER_OBSERVED], 3);
+}
+END_TEST
+
 static void
 pull_record(const char *name)
 {
@@ -605,6 +649,8 @@ START_TEST(gives_a_record_that_changes)
 	rig_now = nodes[A].core->cluster.observe_at;
 	pull_record("a");
 	ck_assert_ptr_nonnull(sent(A, PEER_OBSERVED, 1));
+	ck_assert_uint_eq(sent(A, PEER_OBSERVED, 1)->observed.beat.obs_seq,
+	    sent(A, PEER_OBSERVED, 0)->observed.beat.obs_seq + 1);
 	ck_assert_str_eq(
 	    sent(A, PEER_OBSERVED, 0)->observed.entries[0].service, "web");
 }
@@ -624,6 +670,21 @@ START_TEST(gives_no_record_of_another_life)
 	say_beat();
 	pull_record("b");
 	ck_assert_ptr_null(sent(A, PEER_OBSERVED, 0));
+}
+END_TEST
+
+/* And what a node sees later, it says itself: nobody has to ask. */
+START_TEST(records_are_pushed)
+{
+	size_t before[NODES];
+
+	for (int i = 0; i < NODES; i++)
+		before[i] = nodes[i].told[PEER_PULL];
+	nodes[C].sees[2] = nodes[B].sees[2] = CHECK_FAILED;
+	run(10000);
+	ck_assert(all_identical());
+	for (int i = 0; i < NODES; i++)
+		ck_assert_uint_eq(nodes[i].told[PEER_PULL], before[i]);
 }
 END_TEST
 
@@ -743,6 +804,7 @@ make_suite(void)
 	tcase_add_test(tc, older_records);
 	tcase_add_test(tc, records_of_others);
 	tcase_add_test(tc, pulls_records);
+	tcase_add_test(tc, asks_for_each_record_once);
 	tcase_add_test(tc, gives_records);
 	tcase_add_test(tc, gives_a_record_that_changes);
 	tcase_add_test(tc, gives_no_record_of_another_life);
@@ -755,6 +817,8 @@ make_suite(void)
 	tcase_add_test(tc, lost_delta);
 	tcase_add_test(tc, both_sides_of_a_partition);
 	tcase_add_test(tc, relayed_records_count);
+	tcase_add_test(tc, records_of_one_that_comes);
+	tcase_add_test(tc, records_are_pushed);
 	tcase_add_test(tc, record_of_one_that_left);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("large");
