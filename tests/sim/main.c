@@ -252,10 +252,9 @@ run_verbose(const struct options *o)
 static void
 usage(void)
 {
-	fputs("usage: sim --seeds N [--from S] [--jobs J]  many seeds\n"
-	      "       sim --list FILE [--jobs J]           those in a file\n"
-	      "       sim --seed X [--verbose]             one\n"
-	      "       sim --planted [--jobs J]             faulty agents\n"
+	fputs("usage: sim [--list FILE] [--seeds N [--from S]] [--jobs J]\n"
+	      "       sim --seed X [--verbose]\n"
+	      "       sim --planted [--jobs J]\n"
 	      "       sim --measure [--nodes N] [--rounds R]\n"
 	      "       sim --idle --nodes N | --full\n"
 	      "with --nodes N, --faults HEX and --plant NAME, where it fits\n",
@@ -266,7 +265,6 @@ usage(void)
 enum mode {
 	MODE_NONE,
 	MODE_SEEDS,
-	MODE_LIST,
 	MODE_SEED,
 	MODE_PLANTED,
 	MODE_MEASURE,
@@ -305,13 +303,15 @@ read_option(struct arguments *a, int c)
 {
 	switch (c) {
 	case 's':
-		a->mode = MODE_SEEDS, a->n = strtoull(optarg, NULL, 0);
+		a->mode = MODE_SEEDS;
+		a->n = strtoull(optarg, NULL, 0);
 		break;
 	case 'f':
 		a->from = strtoull(optarg, NULL, 0);
 		break;
 	case 'l':
-		a->mode = MODE_LIST, a->list = optarg;
+		a->mode = MODE_SEEDS;
+		a->list = optarg;
 		break;
 	case 'j':
 		a->jobs = atoi(optarg);
@@ -354,54 +354,45 @@ read_option(struct arguments *a, int c)
 	}
 }
 
+static void
+add_seed(uint64_t **seeds, size_t *n, uint64_t seed)
+{
+	*seeds = realloc(*seeds, (*n + 1) * sizeof(**seeds));
+	if (*seeds == NULL)
+		fatal("sim", "memory");
+	(*seeds)[(*n)++] = seed;
+}
+
 /* A seed a line, and after it what it is there for. */
-static uint64_t *
-read_list(const char *path, size_t *n)
+static void
+read_list(const char *path, uint64_t **seeds, size_t *n)
 {
 	FILE *f = fopen(path, "r");
 	char line[512], *end;
-	uint64_t *seeds = NULL;
 
 	if (f == NULL)
 		fatal("sim", "%s", path);
-	for (*n = 0; fgets(line, sizeof(line), f) != NULL;) {
+	while (fgets(line, sizeof(line), f) != NULL) {
 		uint64_t seed = strtoull(line, &end, 0);
 
-		if (end == line)
-			continue;
-		seeds = realloc(seeds, (*n + 1) * sizeof(*seeds));
-		if (seeds == NULL)
-			fatal("sim", "memory");
-		seeds[(*n)++] = seed;
+		if (end != line)
+			add_seed(seeds, n, seed);
 	}
 	fclose(f);
-	return seeds;
-}
-
-static uint64_t *
-number_seeds(uint64_t from, size_t n)
-{
-	uint64_t *seeds = calloc(n + 1, sizeof(*seeds));
-
-	if (seeds == NULL)
-		fatal("sim", "memory");
-	for (size_t i = 0; i < n; i++)
-		seeds[i] = from + i;
-	return seeds;
 }
 
 static int
 run_many(const struct arguments *a)
 {
-	struct batch b = {.options = a->options, .jobs = a->jobs, .n = a->n};
-	uint64_t *seeds;
+	struct batch b = {.options = a->options, .jobs = a->jobs};
+	uint64_t n = a->mode == MODE_PLANTED ? PLANTED_MAX : a->n;
+	uint64_t *seeds = NULL;
 	int rc;
 
-	if (a->mode == MODE_LIST)
-		seeds = read_list(a->list, &b.n);
-	else
-		seeds = number_seeds(a->from,
-		    b.n = a->mode == MODE_PLANTED ? PLANTED_MAX : a->n);
+	if (a->list != NULL)
+		read_list(a->list, &seeds, &b.n);
+	for (uint64_t i = 0; i < n; i++)
+		add_seed(&seeds, &b.n, a->from + i);
 	b.seeds = seeds;
 	rc = a->mode == MODE_PLANTED ? run_planted(&b) : run_seeds(&b);
 	free(seeds);
@@ -423,7 +414,6 @@ main(int argc, char **argv)
 		usage();
 	switch (a.mode) {
 	case MODE_SEEDS:
-	case MODE_LIST:
 	case MODE_PLANTED:
 		return run_many(&a);
 	case MODE_SEED:
