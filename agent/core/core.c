@@ -11,6 +11,16 @@
 #include "agent/core/core_impl.h"
 #include "common/log.h"
 
+static void
+free_retired(struct core *core)
+{
+	for (size_t i = 0; i < core->n_retired; i++) {
+		plan_free(core->retired[i].plan);
+		spec_view_free(core->retired[i].view);
+	}
+	core->n_retired = 0;
+}
+
 struct core *
 core_new(struct mono now, uint64_t entropy)
 {
@@ -36,6 +46,7 @@ core_free(struct core *core)
 	balancer_reply_free(core->heard);
 	announce_clear(core);
 	cluster_clear(core);
+	free_retired(core);
 	plan_free(core->plan);
 	spec_view_free(core->view);
 	conf_free(core->file);
@@ -113,6 +124,14 @@ core_random(struct core *core)
 	return z ^ z >> 31;
 }
 
+static void
+retire(struct core *core, struct spec_view *next)
+{
+	GW_ASSERT(core->n_retired < RETIRED_MAX);
+	core->retired[core->n_retired++] = (struct retired){
+	    core->plan, core->view != next ? core->view : NULL};
+}
+
 int
 core_apply(struct core *core, struct conf *file, struct spec_view *view,
     struct mono now, struct core_outputs *out, struct errmsg *why)
@@ -139,14 +158,12 @@ core_apply(struct core *core, struct conf *file, struct spec_view *view,
 	if ((plan = plan_new(state, core->plan, why)) == NULL)
 		goto fail;
 	announce_switch(core, &next);
-	plan_free(core->plan);
+	retire(core, view);
 	core->plan = plan;
 	core->generation++;
 	observe_switch(core, &counted);
 	core->cluster.checks_stale = false;
 	core->conf = conf;
-	if (view != core->view)
-		spec_view_free(core->view);
 	core->view = view;
 	if (file != core->file) {
 		before = core->file;
@@ -227,6 +244,7 @@ core_step(struct core *core, struct mono now, const struct core_event *event,
     struct core_outputs *out)
 {
 	core_outputs_clear(out);
+	free_retired(core);
 	core->cluster.wall_ms = event->wall_ms;
 	switch (event->type) {
 	case CORE_CONFIG_LOADED:

@@ -106,6 +106,13 @@ struct persisting {
 	struct control_request request;
 };
 
+/* Replaced in this step: what has been put out may still point at it. */
+#define RETIRED_MAX 8 /* changes in one step: of the event, of health, ... */
+struct retired {
+	struct plan *plan;
+	struct spec_view *view; /* NULL: it is in force again */
+};
+
 struct core {
 	struct mono started;
 	uint64_t random;
@@ -114,6 +121,8 @@ struct core {
 	struct spec_view *view;  /* what the cluster makes of it; NULL: none */
 	const struct conf *conf; /* in force: of either */
 	struct plan *plan;
+	struct retired retired[RETIRED_MAX];
+	size_t n_retired;
 	struct cluster cluster;
 	struct errmsg config_error; /* "": the last load was good */
 

@@ -200,8 +200,9 @@ fill_health(
 }
 
 /* What this node itself observes. */
-static void
-fill_own(const struct core *core, struct mono now, struct control_service *to)
+static int
+fill_own(const struct core *core, struct mono now, struct arena *arena,
+    struct control_service *to)
 {
 	const struct checks *checks = core->cluster.checks;
 	struct checks_state s;
@@ -217,9 +218,13 @@ fill_own(const struct core *core, struct mono now, struct control_service *to)
 		if (found == NULL)
 			continue;
 		found->own = s.flapping ? "flapping" : health_name(s.health);
-		found->own_why = s.why;
+		/* The checks may be others before this step is over. */
+		found->own_why = arena_copy(arena, s.why, strlen(s.why));
+		if (found->own_why == NULL)
+			return -1;
 		found->own_since_s = (uint64_t)(now.us - s.since.us) / 1000000;
 	}
+	return 0;
 }
 
 static void
@@ -270,6 +275,7 @@ report_service(const struct core *core, struct mono now, const char *name,
 	for (size_t m = 0; m < to->n_members; m++)
 		member(core, i, m, &to->members[m]);
 	fill_intents(core, to);
-	fill_own(core, now, to);
+	if (fill_own(core, now, arena, to) == -1)
+		return -1;
 	return fill_check(core, i, arena, to);
 }
