@@ -55,6 +55,9 @@ crash(struct sim *sim, bool power)
 
 	if (node->core == NULL)
 		return;
+	if (!power && rng_chance(&sim->leave, 300))
+		node_step(
+		    sim, node, &(struct core_event){.type = CORE_STOPPING});
 	node_crash(sim, node, power);
 	tamper(sim, node);
 	if (sim->faults & FAULT_FILE)
@@ -276,6 +279,10 @@ faults_heal(struct sim *sim)
 
 		node->starving = false;
 		node->powered = true;
+		/* One that has left comes back with a new agent. */
+		if (node->core != NULL && node->core->cluster.fresh != NULL &&
+		    freshness_own(node->core->cluster.fresh)->left)
+			node_crash(sim, node, false);
 		node_start(sim, node);
 		balancer_start(sim, node);
 	}

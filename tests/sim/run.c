@@ -99,6 +99,7 @@ sim_init(struct sim *sim, const struct options *options)
 	sim->health = rng_of(options->seed, 5);
 	sim->disk = rng_of(options->seed, 6);
 	sim->memory = rng_of(options->seed, 7);
+	sim->leave = rng_of(options->seed, 8);
 	sim->delay_min_us = SIM_MS;
 	sim->delay_max_us = 3 * SIM_MS;
 	sim->delay_rare_us = 200 * SIM_MS;

@@ -198,7 +198,7 @@ struct sim {
 	bool failed, healed;
 	int64_t now_us, until_us;
 	uint32_t faults;
-	struct rng net, fault, load, health, disk, memory;
+	struct rng net, fault, load, health, disk, memory, leave;
 	struct heap heap;
 	struct node nodes[SIM_NODES_MAX];
 	int n;
