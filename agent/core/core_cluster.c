@@ -17,9 +17,12 @@
 /* A state that is older may tell of backends whose addresses are others' by
  * now. */
 #define STALE_MS (24ull * 3600 * 1000)
-/* Changes from other nodes are written together. */
-#define PERSIST_PAUSE_MS 200
-#define PERSIST_RETRY_MS 5000
+/* Changes from other nodes are written together, so that nothing else is kept
+ * waiting for the disk for more than a third of the time; whoever makes them
+ * waits for their being written. */
+#define PERSIST_PAUSE_MIN_MS 10
+#define PERSIST_PAUSE_MAX_MS 200
+#define PERSIST_RETRY_MS     5000
 /* The time of the last contact is written so often. */
 #define SYNCED_MS (10ull * 60 * 1000)
 /* A life whose incarnation never came to the disk shall not be taken for the
@@ -274,8 +277,17 @@ persist(struct core *core, struct mono now, struct core_outputs *out)
 	w->has_change = false;
 	memcpy(w->digest, cl->config, sizeof(w->digest));
 	cl->dirty = false;
-	cl->persist_at = after_ms(now, PERSIST_PAUSE_MS);
+	w->begun_at = now;
 	core_put(out, CORE_PERSIST)->state_file = &w->state;
+}
+
+static struct mono
+next_write(const struct writing *w, struct mono now)
+{
+	int64_t pause_ms = (now.us - w->begun_at.us) * 2 / 1000;
+
+	pause_ms = MAX(pause_ms, PERSIST_PAUSE_MIN_MS);
+	return after_ms(now, (uint32_t)MIN(pause_ms, PERSIST_PAUSE_MAX_MS));
 }
 
 void
@@ -293,6 +305,8 @@ cluster_persisted(struct core *core, struct mono now, const char *failure,
 		cl->dirty = true;
 		cl->persist_at = after_ms(now, PERSIST_RETRY_MS);
 		return;
+	} else {
+		cl->persist_at = next_write(w, now);
 	}
 	if (failure == NULL) {
 		memcpy(cl->persisted, w->digest, sizeof(cl->persisted));

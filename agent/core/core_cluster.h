@@ -120,6 +120,7 @@ struct changing {
 
 struct writing {
 	bool busy;
+	struct mono begun_at;
 	uint8_t digest[REPLICA_DIGEST_LEN]; /* what is being written */
 	struct core_state state;
 	bool has_change; /* then it is that of: */
