@@ -9,8 +9,9 @@
  *       sets the backend's weight, on one node after the other; prints of each
  *       round the microseconds from the command to agreement
  *   death SERVICE BACKEND SOCKET...
- *       says "ready", and when the backend is down prints the microseconds to
- *       agreement, from the last node's verdict and from the one that decides
+ *       says "ready", and when the backend is out of all tables prints the
+ *       microseconds to agreement on that, from the last node's verdict (0:
+ *       they agreed before) and from the one that decides
  *   heal SOCKET... -- COMMAND...
  *       the microseconds from the start of the command to agreement */
 #include "config.h"
@@ -146,48 +147,49 @@ command(int rounds, const char *service, const char *backend)
 	}
 }
 
-static bool
-finds_down(
-    const struct cli *node, const char *service, const struct addr *backend)
+/* What a node finds of a backend, and what counts in its tables. */
+static void
+look_at_backend(const struct cli *node, const char *service,
+    const struct addr *backend, size_t *own_down, size_t *down)
 {
 	struct control_request q = {.kind = CONTROL_SERVICE};
 	struct control_reply reply;
 	struct arena *arena;
-	bool down = false;
 
 	snprintf(q.service, sizeof(q.service), "%s", service);
 	arena = ask(node, &q, &reply);
 	for (size_t i = 0; i < reply.services[0].n_members; i++) {
 		const struct control_member *m = &reply.services[0].members[i];
 
-		if (addr_cmp(&m->addr, backend) == 0)
-			down = strcmp(m->own, "down") == 0;
+		if (addr_cmp(&m->addr, backend) != 0)
+			continue;
+		*own_down += strcmp(m->own, "down") == 0;
+		*down += strcmp(m->health, "down") == 0 && m->phi == 0;
 	}
 	arena_free(arena);
-	return down;
 }
 
 static void
 death(const char *service, const char *text)
 {
-	double begun = bench_now_s(), verdicts[NODES_MAX] = {0}, agreed;
+	double begun = bench_now_s(), verdicts[NODES_MAX] = {0}, agreed = 0;
+	size_t fallen = 0, own_down, down;
 	struct addr backend;
-	size_t down = 0, n;
 
 	parse_backend(text, &backend);
 	printf("ready\n");
 	fflush(stdout);
-	while (down < n_nodes) {
-		n = 0;
+	while (fallen < n_nodes || agreed == 0) {
+		own_down = down = 0;
 		for (size_t i = 0; i < n_nodes; i++)
-			n += finds_down(&nodes[i], service, &backend);
-		for (; down < n; down++)
-			verdicts[down] = bench_now_s();
-		if (down < n_nodes)
-			breathe(begun);
+			look_at_backend(
+			    &nodes[i], service, &backend, &own_down, &down);
+		while (fallen < own_down)
+			verdicts[fallen++] = bench_now_s();
+		if (agreed == 0 && down == n_nodes && agree())
+			agreed = bench_now_s();
+		breathe(begun);
 	}
-	wait_agreement();
-	agreed = bench_now_s();
 	print_us(verdicts[n_nodes - 1], agreed);
 	printf(" ");
 	print_us(verdicts[n_nodes / 2], agreed);

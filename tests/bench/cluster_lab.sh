@@ -74,7 +74,7 @@ measure_death() {
 		"$bench" death web "$("$lab" show "tunnel.$backend")" \
 		    "${sockets[@]}" >"$work/death" &
 		pid=$!
-		until grep -q ready "$work/death"; do sleep 0.01; done
+		until grep -qs ready "$work/death"; do sleep 0.01; done
 		"$lab" stop "$backend" nginx
 		wait "$pid" || die "death: failed"
 		tail -n 1 "$work/death" >>"$work/deaths"
@@ -84,6 +84,7 @@ measure_death() {
 			sleep 0.05
 		done
 	done
+	# Two of three decide, so that the last may have nothing to add.
 	cut -d ' ' -f 1 "$work/deaths" >"$work/last"
 	cut -d ' ' -f 2 "$work/deaths" >"$work/deciding"
 	p99 death "$work/last"
