@@ -20,6 +20,8 @@ struct look {
 	bool draining; /* or undraining */
 	uint32_t patience_s;
 	uint32_t quiet_s; /* ARGS_FOREVER: as the node is configured */
+	bool last;        /* there is no other look */
+	bool asked;       /* it was seen to wait for another node */
 	struct progress progress;
 };
 
@@ -58,6 +60,12 @@ is_quiet(const struct look *look, const struct control_drain *d)
 	    d->quiet_s >= look->quiet_s;
 }
 
+static bool
+is_asking(const struct control_reply *r)
+{
+	return strcmp(r->announce.drain.phase, "asking") == 0;
+}
+
 /* Why a node that is to be drained still announces. */
 static const char *
 why_asking(const struct control_announce *a)
@@ -76,9 +84,10 @@ say_drain(const struct look *look, const struct control_reply *r, char *line,
 	const struct control_drain *d = &r->announce.drain;
 	const char *node = r->node.name;
 
-	if (strcmp(d->phase, "asking") == 0)
+	if (is_asking(r))
 		snprintf(line, size, "%s: still announcing; %.200s", node,
-		    why_asking(&r->announce));
+		    look->last ? why_asking(&r->announce)
+			       : "another node must announce, and stay");
 	else if (strcmp(d->phase, "marked") == 0)
 		snprintf(line, size,
 		    "%s: marked with GRACEFUL_SHUTDOWN, withdrawn in %u s",
@@ -97,7 +106,7 @@ say_drain(const struct look *look, const struct control_reply *r, char *line,
 						  : d->quiet_needed_s);
 	else
 		snprintf(line, size, "%s: withdrawn, still forwarding", node);
-	if (strcmp(d->phase, "asking") == 0)
+	if (is_asking(r))
 		return false;
 	if (look->cli->wait)
 		return is_quiet(look, d) && d->gone;
@@ -161,11 +170,15 @@ look_once(void *ctx, bool last)
 		arena_free(arena);
 		return cli_error("somebody has undrained it meanwhile");
 	}
+	look->last = last;
 	if (look->draining)
 		done = say_drain(look, &reply, line, sizeof(line));
 	else
 		done = say_undrain(look, &reply, line, sizeof(line));
-	progress_line(&look->progress, line, done || last);
+	/* Another node answers in milliseconds: that needs no words. */
+	if (!is_asking(&reply) || look->asked || last)
+		progress_line(&look->progress, line, done || last);
+	look->asked = is_asking(&reply);
 	if (look->cli->json && (done || last))
 		print_json(&reply, done);
 	arena_free(arena);
