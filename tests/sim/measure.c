@@ -12,6 +12,9 @@
 #include "tests/sim/sim.h"
 
 #define PATIENCE_US (60 * SIM_S)
+/* With more nodes each second takes long to simulate, and pauses are shorter:
+ * enough for a backend to come back, once each. */
+#define MANY_NODES 16
 
 struct samples {
 	double *ms;
@@ -155,7 +158,9 @@ measure_command(struct sim *sim, int rounds, struct samples *out)
 		set_weight(sim, r % sim->n, 0, 2 + r % 7);
 		if (run_until_changed(sim, before))
 			sample(out, sim->now_us - begun);
-		run_for(sim, 1500 * SIM_MS + r % 13 * 77 * SIM_MS);
+		run_for(sim,
+		    (sim->n > MANY_NODES ? 300 : 1500) * SIM_MS +
+			r % 13 * 77 * SIM_MS);
 	}
 }
 
@@ -195,7 +200,7 @@ measure_death(struct sim *sim, int rounds, struct samples *out)
 		if (run_until_changed(sim, before))
 			sample(out, sim->now_us - begun);
 		*down = false;
-		run_for(sim, 30 * SIM_S);
+		run_for(sim, (sim->n > MANY_NODES ? 8 : 30) * SIM_S);
 	}
 }
 
@@ -225,7 +230,7 @@ measure_heal(struct sim *sim, int rounds, struct samples *out)
 		while (!sim_equal(sim) && sim_next(sim, until))
 			continue;
 		sample(out, sim->now_us - healed);
-		run_for(sim, 12 * SIM_S);
+		run_for(sim, (sim->n > MANY_NODES ? 3 : 12) * SIM_S);
 	}
 }
 
@@ -245,7 +250,7 @@ measure(int n_nodes, int rounds)
 
 	start_all(sim);
 	measure_command(sim, rounds, &command);
-	measure_death(sim, rounds / 4 + 1, &death);
+	measure_death(sim, rounds / 8 + 1, &death);
 	measure_heal(sim, rounds / 8 + 1, &heal);
 	if (!(bad = failed(sim, "measure"))) {
 		say(sim->n, "command", "median", percentile(&command, 50));
