@@ -12,7 +12,7 @@
  *   check.c     what must hold after each step; ghost.c what it remembers
  *   planted.c   faulty agents, which the checks must find
  *   alloc.c     memory that runs out
- *   run.c       one seed from begin to end
+ *   seeds.c     one seed from begin to end
  *   measure.c   how long things take without faults
  *
  * A run has two phases. First anything may go wrong, and what must never happen
@@ -239,7 +239,7 @@ sim_trace_u64(struct sim *sim, uint64_t n)
 void sim_put(struct sim *, int64_t at_us, event_fn *, int node, uint64_t life,
     uint64_t a, uint64_t b, void *data);
 
-/* run.c */
+/* seeds.c */
 void sim_init(struct sim *, const struct options *);
 void sim_clear(struct sim *);
 bool sim_next(struct sim *, int64_t until_us); /* false: nothing before that */
