@@ -17,6 +17,9 @@ damage() { # NODE: nothing of it can be read
 		head -c 200 /dev/urandom >"$file"
 	done
 }
+put_state() { # FILE, as lb1's
+	install -o nobody -m 600 "$1" "$(state lb1)/agent.state"
+}
 start_agents() { each start_agent; }
 start_agent() { lab start "$1" agent; }
 slay_all() {
@@ -78,7 +81,7 @@ as_changed() {
 }
 check "changes from three nodes" as_changed
 slay lb1 agent
-cp "$work/old" "$(state lb1)/agent.state"
+put_state "$work/old"
 lab start lb1 agent
 heals 15 "one state file is an old one"
 check "... nothing comes back, and nothing is lost" as_changed
@@ -119,7 +122,7 @@ check "... and nobody announces what is not known" comes_to_go_over 5 ""
 check "... and nothing can be changed" \
     exits 1 gw lb1 backend weight web "$(addr be1)" 1
 slay lb1 agent
-cp "$work/saved/agent.state" "$(state lb1)/"
+put_state "$work/saved/agent.state"
 lab start lb1 agent
 heals 20 "one has its state again: all go on with it"
 check "..." as_changed
