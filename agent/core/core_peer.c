@@ -17,9 +17,11 @@
 /* A node that comes back waits for the calls of those with smaller names. */
 #define DIAL_PAUSE_MAX_MS 2000
 #define BEAT_EVERY_MS     1000
-/* Digests that change in quick succession make one heartbeat. */
-#define BEAT_PAUSE_MS 5
-#define SILENCE_MS    5000
+/* Digests that change in quick succession make one heartbeat. With many nodes
+ * it is longer, or a change of each makes one to each of all others. */
+#define BEAT_PAUSE_MS      5
+#define PEERS_PER_PAUSE_MS 4
+#define SILENCE_MS         5000
 /* A session is not given up for another with the same name while it was heard
  * so lately. */
 #define ALIVE_MS 2000
@@ -502,6 +504,14 @@ serves_plan(const struct core *core)
 	return core->link == LINK_UP && core->sync == SYNC_GOOD;
 }
 
+static struct mono
+next_beat(const struct core *core)
+{
+	return after_ms(core->cluster.beaten_at,
+	    BEAT_PAUSE_MS +
+		(uint32_t)core->cluster.n_peers / PEERS_PER_PAUSE_MS);
+}
+
 /* Whoever waits for a node to announce, or not, need not wait for the next
  * second. */
 static bool
@@ -768,8 +778,7 @@ peers_tick(struct core *core, struct mono now, struct core_outputs *out)
 		}
 	}
 	if (reached(now, cl->beat_at) ||
-	    (has_news(core) &&
-		reached(now, after_ms(cl->beaten_at, BEAT_PAUSE_MS))))
+	    (has_news(core) && reached(now, next_beat(core))))
 		beat_all(core, now, out);
 }
 
@@ -780,7 +789,7 @@ peers_wakeup(const struct core *core)
 	struct mono next = cl->beat_at;
 
 	if (has_news(core))
-		earlier(&next, after_ms(cl->beaten_at, BEAT_PAUSE_MS));
+		earlier(&next, next_beat(core));
 	for (size_t i = 0; i < cl->n_peers; i++) {
 		const struct peer *p = &cl->peers[i];
 
