@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the core knows of its cluster. core_cluster.c holds the replica, decides
  * when the node is in step, and what is persisted; core_peer.c has the sessions
- * and heartbeats; core_sync.c brings replicas and records together;
- * core_observe.c runs the checks and counts the votes; core_change.c carries
- * out operators' changes; core_grant.c asks the others before a drain.
+ * (core_hello.c how they begin, core_beat.c what keeps them alive); core_sync.c
+ * brings replicas and records together; core_observe.c runs the checks and
+ * counts the votes; core_change.c carries out operators' changes; core_grant.c
+ * asks the others before a drain.
  *
  * The one rule of replication: what is sent is state, and what has been lost is
  * seen by its digest in the next heartbeats. So a message that cannot be sent

@@ -373,8 +373,6 @@ void peer_send(
     struct peer *, const struct peer_message *, struct core_outputs *);
 void peer_send_all(
     struct core *, const struct peer_message *, struct core_outputs *);
-void peer_beat(
-    struct core *, struct mono now, struct peer *, struct core_outputs *);
 /* Ends the session, which is its fault. */
 void peer_fail(struct core *, struct mono now, struct peer *,
     enum peer_error_code, const char *why, struct core_outputs *);
@@ -396,6 +394,37 @@ void peer_drained(
 void peers_goodbye(struct core *, struct core_outputs *);
 void peers_tick(struct core *, struct mono now, struct core_outputs *);
 struct mono peers_wakeup(const struct core *);
+
+/* For core_peer.c and core_hello.c. */
+#define PEER_DIAL_PAUSE_MIN_MS 200
+void peer_send_over(
+    uint64_t session, const struct peer_message *, struct core_outputs *);
+void peer_close(uint64_t session, const char *why, struct core_outputs *);
+/* Says why, and closes. */
+void peer_refuse(uint64_t session, enum peer_error_code, const char *why,
+    struct core_outputs *);
+void peer_drop_guest(struct core *, struct guest *);
+void peer_forget_staged(struct peer *);
+/* Its session is gone; or, for long, one who is wrong is so again at once. */
+void peer_lose(struct core *, struct mono now, struct peer *, const char *why,
+    struct core_outputs *);
+void peer_lose_for_long(struct core *, struct mono now, struct peer *,
+    const char *why, struct core_outputs *);
+
+/* core_hello.c */
+void hello_say(struct core *, uint64_t session, struct core_outputs *);
+void hello_of_guest(struct core *, struct mono now, struct guest *,
+    const struct peer_hello *, struct core_outputs *);
+void hello_of_dialled(struct core *, struct mono now, struct peer *,
+    const struct peer_hello *, struct core_outputs *);
+
+/* core_beat.c */
+void beat_send(
+    struct core *, struct mono now, struct peer *, struct core_outputs *);
+void beat_hear(struct core *, struct mono now, struct peer *,
+    const struct peer_heartbeat *, struct core_outputs *);
+void beat_tick(struct core *, struct mono now, struct core_outputs *);
+struct mono beat_wakeup(const struct core *);
 
 /* core_sync.c */
 /* A heartbeat has come, the first of its session or another. */
