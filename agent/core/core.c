@@ -143,13 +143,14 @@ core_apply(struct core *core, struct conf *file, struct spec_view *view,
 	struct view_health health;
 	struct conf *before;
 	struct plan *plan;
-	EVP_MD_CTX *md = cluster_root_begin();
+	EVP_MD_CTX *root = digest_begin();
 
 	if (observe_count(core, now, conf, &counted) == 0) {
 		health = votes_health(counted.votes);
 		state = view_forwarding(conf, &health, core->generation + 1);
 	}
-	if (state == NULL || md == NULL || observe_set(core, now, conf) == -1 ||
+	if (state == NULL || root == NULL ||
+	    observe_set(core, now, conf) == -1 ||
 	    announce_prepare(core, conf, state, now, &next) == -1) {
 		errmsg_set(why, "%s: out of memory", file->path);
 		forwarding_free(state);
@@ -172,13 +173,13 @@ core_apply(struct core *core, struct conf *file, struct spec_view *view,
 		conf_free(before);
 	}
 	core->retry_pause_ms = 0;
-	cluster_applied(core, now, md);
+	cluster_applied(core, now, root);
 	link_install(core, now, out);
 	return 0;
 fail:
 	announce_discard(&next);
 	votes_free(counted.votes);
-	EVP_MD_CTX_free(md);
+	digest_drop(root);
 	/* What is in force is looked at anew. */
 	core->cluster.recount = core->cluster.checks_stale = core->conf != NULL;
 	return -1;

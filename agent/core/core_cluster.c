@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/param.h>
 
-#include <openssl/evp.h>
-
 #include "agent/core/core_impl.h"
 #include "common/log.h"
 
@@ -94,41 +92,27 @@ cluster_configured(struct core *core, struct mono now,
 	}
 }
 
-EVP_MD_CTX *
-cluster_root_begin(void)
-{
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-
-	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1)
-		return md;
-	EVP_MD_CTX_free(md);
-	return NULL;
-}
-
 /* What the tables are, over all services. */
 static void
-digest_root(struct core *core, EVP_MD_CTX *md)
+digest_root(struct core *core, EVP_MD_CTX *d)
 {
 	const struct forwarding *f = core->plan->state;
-	uint8_t sum[EVP_MAX_MD_SIZE] = {0};
 
 	for (size_t i = 0; i < f->n_services; i++) {
-		EVP_DigestUpdate(
-		    md, f->services[i].name, sizeof(f->services[i].name));
-		EVP_DigestUpdate(md, core->plan->services[i].digest,
+		digest_bytes(
+		    d, f->services[i].name, sizeof(f->services[i].name));
+		digest_bytes(d, core->plan->services[i].digest,
 		    sizeof(core->plan->services[i].digest));
 	}
-	EVP_DigestFinal_ex(md, sum, NULL);
-	EVP_MD_CTX_free(md);
-	memcpy(core->cluster.root, sum, sizeof(core->cluster.root));
+	digest_end(d, core->cluster.root);
 }
 
 void
-cluster_applied(struct core *core, struct mono now, EVP_MD_CTX *md)
+cluster_applied(struct core *core, struct mono now, EVP_MD_CTX *root)
 {
 	struct cluster *cl = &core->cluster;
 
-	digest_root(core, md);
+	digest_root(core, root);
 	cl->beat_now = true;
 	for (size_t i = 0; i < cl->n_peers; i++) {
 		struct peer *p = &cl->peers[i];

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "agent/core/core.h"
 #include "agent/core/core_cluster.h"
 #include "agent/core/drain.h"
@@ -328,9 +326,8 @@ void cluster_configured(struct core *, struct mono now,
     const struct conf *before, struct core_outputs *);
 void cluster_loaded(struct core *, struct mono now, const struct core_event *,
     struct core_outputs *);
-/* The plan is new; takes what cluster_root_begin gave before there was no way
- * back (NULL: out of memory). */
-EVP_MD_CTX *cluster_root_begin(void);
+/* The plan is new. Takes a digest that was begun before there was no way
+ * back. */
 void cluster_applied(struct core *, struct mono now, EVP_MD_CTX *);
 /* A whole replica of another node; a change of one. */
 void cluster_merge(struct core *, struct mono now, const struct replica *,

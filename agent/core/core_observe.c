@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "agent/core/core_impl.h"
 
 /* Verdicts that change in quick succession make one record. */
@@ -86,39 +84,22 @@ counts(const struct core *core, struct mono now, const struct record *r)
 	return freshness_is_fresh(core->cluster.fresh, now, r->node);
 }
 
-static void
-put_number(EVP_MD_CTX *md, uint64_t n)
-{
-	uint8_t bytes[8];
-
-	for (int i = 0; i < 8; i++)
-		bytes[i] = (uint8_t)(n >> (56 - 8 * i));
-	EVP_DigestUpdate(md, bytes, sizeof(bytes));
-}
-
 static int
 digest_record(struct record *r)
 {
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	uint8_t sum[EVP_MAX_MD_SIZE];
-	int rc = -1;
+	EVP_MD_CTX *d = digest_begin();
 
-	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1) {
-		for (size_t i = 0; i < r->n_entries; i++) {
-			const struct votes_entry *e = &r->entries[i];
+	if (d == NULL)
+		return -1;
+	for (size_t i = 0; i < r->n_entries; i++) {
+		const struct votes_entry *e = &r->entries[i];
 
-			put_number(md, strlen(e->service));
-			EVP_DigestUpdate(md, e->service, strlen(e->service));
-			EVP_DigestUpdate(md, &e->backend, sizeof(e->backend));
-			put_number(md, e->health);
-		}
-		if (EVP_DigestFinal_ex(md, sum, NULL) == 1) {
-			memcpy(r->digest, sum, sizeof(r->digest));
-			rc = 0;
-		}
+		digest_text(d, e->service, strlen(e->service));
+		digest_bytes(d, &e->backend, sizeof(e->backend));
+		digest_number(d, e->health);
 	}
-	EVP_MD_CTX_free(md);
-	return rc;
+	digest_end(d, r->digest);
+	return 0;
 }
 
 static int
@@ -132,28 +113,19 @@ cmp_records(const void *a, const void *b)
 /* Over the records that count, by name. */
 static int
 digest_all(
-    const struct record **counted, size_t n, uint8_t digest[REPLICA_DIGEST_LEN])
+    const struct record **counted, size_t n, uint8_t out[REPLICA_DIGEST_LEN])
 {
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	uint8_t sum[EVP_MAX_MD_SIZE];
-	int rc = -1;
+	EVP_MD_CTX *d = digest_begin();
 
+	if (d == NULL)
+		return -1;
 	qsort(counted, n, sizeof(*counted), cmp_records);
-	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1) {
-		for (size_t i = 0; i < n; i++) {
-			put_number(md, strlen(counted[i]->node));
-			EVP_DigestUpdate(
-			    md, counted[i]->node, strlen(counted[i]->node));
-			EVP_DigestUpdate(
-			    md, counted[i]->digest, sizeof(counted[i]->digest));
-		}
-		if (EVP_DigestFinal_ex(md, sum, NULL) == 1) {
-			memcpy(digest, sum, REPLICA_DIGEST_LEN);
-			rc = 0;
-		}
+	for (size_t i = 0; i < n; i++) {
+		digest_text(d, counted[i]->node, strlen(counted[i]->node));
+		digest_bytes(d, counted[i]->digest, sizeof(counted[i]->digest));
 	}
-	EVP_MD_CTX_free(md);
-	return rc;
+	digest_end(d, out);
+	return 0;
 }
 
 /* Fills `entries` of a record that has room for n. Services share one copy of

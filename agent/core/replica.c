@@ -7,8 +7,7 @@
 #include <string.h>
 #include <sys/param.h>
 
-#include <openssl/evp.h>
-
+#include "agent/core/digest.h"
 #include "common/log.h"
 
 struct replica *
@@ -160,39 +159,20 @@ replica_check(const struct replica *r, struct errmsg *why)
 	return 0;
 }
 
-/* Digests: numbers big endian, texts after their lengths. */
-
 static void
-put_u64(EVP_MD_CTX *md, uint64_t n)
+put_object(EVP_MD_CTX *d, const struct object *o)
 {
-	uint8_t bytes[8];
-
-	for (int i = 0; i < 8; i++)
-		bytes[i] = (uint8_t)(n >> (56 - 8 * i));
-	EVP_DigestUpdate(md, bytes, sizeof(bytes));
-}
-
-static void
-put_text(EVP_MD_CTX *md, const char *text, size_t len)
-{
-	put_u64(md, len);
-	EVP_DigestUpdate(md, text, len);
-}
-
-static void
-put_object(EVP_MD_CTX *md, const struct object *o)
-{
-	put_u64(md, o->uid.writer);
-	put_u64(md, o->uid.seq);
-	put_u64(md, o->kind);
-	put_u64(md, o->born);
-	put_text(md, o->key, o->key_len);
-	put_u64(md, o->n_regs);
+	digest_number(d, o->uid.writer);
+	digest_number(d, o->uid.seq);
+	digest_number(d, o->kind);
+	digest_number(d, o->born);
+	digest_text(d, o->key, o->key_len);
+	digest_number(d, o->n_regs);
 	for (size_t i = 0; i < o->n_regs; i++) {
-		put_u64(md, o->regs[i].field);
-		put_u64(md, o->regs[i].stamp.hlc);
-		put_u64(md, o->regs[i].stamp.writer);
-		put_text(md, o->regs[i].text, o->regs[i].len);
+		digest_number(d, o->regs[i].field);
+		digest_number(d, o->regs[i].stamp.hlc);
+		digest_number(d, o->regs[i].stamp.writer);
+		digest_text(d, o->regs[i].text, o->regs[i].len);
 	}
 }
 
@@ -201,27 +181,20 @@ put_object(EVP_MD_CTX *md, const struct object *o)
 int
 replica_digest(const struct replica *r, uint8_t out[REPLICA_DIGEST_LEN])
 {
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	uint8_t sum[EVP_MAX_MD_SIZE];
-	int rc = -1;
+	EVP_MD_CTX *d = digest_begin();
 
-	if (md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
-		goto out;
-	put_u64(md, r->n_vv);
+	if (d == NULL)
+		return -1;
+	digest_number(d, r->n_vv);
 	for (size_t i = 0; i < r->n_vv; i++) {
-		put_u64(md, r->vv[i].writer);
-		put_u64(md, r->vv[i].seq);
+		digest_number(d, r->vv[i].writer);
+		digest_number(d, r->vv[i].seq);
 	}
-	put_u64(md, r->n_live);
+	digest_number(d, r->n_live);
 	for (size_t i = 0; i < r->n_live; i++)
-		put_object(md, r->live[i]);
-	if (EVP_DigestFinal_ex(md, sum, NULL) != 1)
-		goto out;
-	memcpy(out, sum, REPLICA_DIGEST_LEN);
-	rc = 0;
-out:
-	EVP_MD_CTX_free(md);
-	return rc;
+		put_object(d, r->live[i]);
+	digest_end(d, out);
+	return 0;
 }
 
 static int

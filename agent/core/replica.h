@@ -20,13 +20,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/core/digest.h"
 #include "agent/core/object.h"
 #include "common/errmsg.h"
 
 #define REPLICA_OBJECTS_MAX  20000
 #define REPLICA_WRITERS_MAX  16384
 #define REPLICA_WRITERS_MANY 8192 /* somebody should look */
-#define REPLICA_DIGEST_LEN   16
+#define REPLICA_DIGEST_LEN   DIGEST_LEN
 /* Of all objects, by object_size: what a state file holds (store.h), and a node
  * sends within seconds. */
 #define REPLICA_SIZE_MAX (8u << 20)

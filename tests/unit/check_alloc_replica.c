@@ -23,7 +23,7 @@ static const char text[] = HEAD
 
 static struct conf *conf;
 static struct replica *ours, *theirs;
-static struct digest_text before, imported;
+static struct hex_digest before, imported;
 static uint8_t digested[REPLICA_DIGEST_LEN];
 static char *viewed;
 
@@ -51,7 +51,7 @@ setup(void)
 	conf = parse(text);
 	ours = import(conf);
 	theirs = import(conf);
-	imported = digest_text(theirs);
+	imported = hex_digest(theirs);
 	c.uid = theirs->live[0]->uid;
 	c.set = (struct reg){SPEC_PORTS, 4, {9, 9}, "80,9"};
 	ck_assert_int_eq(change_apply(&c, theirs), DELTA_APPLIED);
@@ -63,7 +63,7 @@ setup(void)
 	c.set = (struct reg){SPEC_WEIGHT, 1, {9, 9}, "0"};
 	ck_assert_int_eq(change_apply(&c, ours), DELTA_APPLIED);
 	ck_assert_int_eq(replica_check(ours, &why), 0);
-	before = digest_text(ours);
+	before = hex_digest(ours);
 	ck_assert_int_eq(replica_digest(ours, digested), 0);
 	v = view(conf, ours);
 	viewed = print_view(v);
@@ -73,7 +73,7 @@ setup(void)
 static void
 teardown(void)
 {
-	ck_assert_str_eq(digest_text(ours).text, before.text);
+	ck_assert_str_eq(hex_digest(ours).text, before.text);
 	free(viewed);
 	replica_free(ours);
 	replica_free(theirs);
@@ -105,7 +105,7 @@ try_import(struct errmsg *why)
 
 	no_more_failures();
 	if (r != NULL)
-		ck_assert_str_eq(digest_text(r).text, imported.text);
+		ck_assert_str_eq(hex_digest(r).text, imported.text);
 	replica_free(r);
 	ERR_clear_error(); /* OpenSSL keeps why there was no digest */
 	return r != NULL;

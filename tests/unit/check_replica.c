@@ -16,7 +16,7 @@
 static void
 check_equal(const struct replica *a, const struct replica *b)
 {
-	ck_assert_str_eq(digest_text(a).text, digest_text(b).text);
+	ck_assert_str_eq(hex_digest(a).text, hex_digest(b).text);
 	ck_assert_uint_eq(a->hlc, b->hlc);
 }
 
@@ -148,17 +148,17 @@ START_TEST(delta_not_valid)
 	};
 	struct change nonsense = {.added = object(1, 2, "\n"), .hlc = 99};
 	struct change late = {.added = object(1, 2, "x"), .hlc = HLC_MAX + 1};
-	struct digest_text before;
+	struct hex_digest before;
 	struct errmsg why;
 
 	add(r, 1, 1);
-	before = digest_text(r);
+	before = hex_digest(r);
 	for (int i = 0; i < ROWS(bad); i++)
 		ck_assert_int_eq(set(r, 1, 1, bad[i]), DELTA_FAILED);
 	ck_assert_int_eq(add(r, 2, 0), DELTA_FAILED);
 	ck_assert_int_eq(change_apply(&nonsense, r), DELTA_FAILED);
 	ck_assert_int_eq(change_apply(&late, r), DELTA_FAILED);
-	ck_assert_str_eq(digest_text(r).text, before.text);
+	ck_assert_str_eq(hex_digest(r).text, before.text);
 	ck_assert_msg(replica_check(r, &why) == 0, "%s", why.text);
 	object_unref(nonsense.added);
 	object_unref(late.added);
@@ -221,7 +221,7 @@ START_TEST(bounds_of_objects)
 {
 	struct replica *r = large(1, REPLICA_OBJECTS_MAX, 0);
 	struct replica *one = large(2, 1, 0);
-	struct digest_text before = digest_text(r);
+	struct hex_digest before = hex_digest(r);
 	struct errmsg why = {""};
 
 	ck_assert_int_eq(replica_check(r, &why), 0);
@@ -229,7 +229,7 @@ START_TEST(bounds_of_objects)
 	ck_assert_int_eq(add(r, 2, 1), DELTA_FAILED);
 	ck_assert_int_eq(replica_merge(r, one, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "20001 objects"));
-	ck_assert_str_eq(digest_text(r).text, before.text);
+	ck_assert_str_eq(hex_digest(r).text, before.text);
 	ck_assert_int_eq(drop(r, 1, 7), DELTA_APPLIED);
 	ck_assert_int_eq(replica_merge(r, one, &why), 1);
 	replica_free(r);
@@ -241,14 +241,14 @@ START_TEST(bounds_of_writers)
 {
 	struct replica *r = large(1, 1, REPLICA_WRITERS_MAX - 1);
 	struct replica *one = large(UINT64_MAX, 1, 0);
-	struct digest_text before = digest_text(r);
+	struct hex_digest before = hex_digest(r);
 	struct errmsg why = {""};
 
 	ck_assert_int_eq(replica_check(r, &why), 0);
 	ck_assert_int_eq(add(r, 0, 1), DELTA_FAILED);
 	ck_assert_int_eq(replica_merge(r, one, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "16385 writers"));
-	ck_assert_str_eq(digest_text(r).text, before.text);
+	ck_assert_str_eq(hex_digest(r).text, before.text);
 	ck_assert_int_eq(add(r, 1, 2), DELTA_APPLIED);
 	replica_free(r);
 	replica_free(one);
@@ -287,7 +287,7 @@ START_TEST(bounds_of_size)
 	size_t n, room;
 	struct replica *r = heavy(1, &n, &room), *other = heavy(2, &n, &room);
 	struct reg reg = {2, 0, {9, 9}, long_text};
-	struct digest_text before = digest_text(r);
+	struct hex_digest before = hex_digest(r);
 	struct errmsg why = {""};
 
 	ck_assert_int_eq(replica_check(r, &why), 0);
@@ -297,7 +297,7 @@ START_TEST(bounds_of_size)
 	ck_assert_uint_lt(room, OBJECT_TEXT_MAX);
 	reg.len = OBJECT_TEXT_MAX;
 	ck_assert_int_eq(set(r, 1, 1, reg), DELTA_FAILED);
-	ck_assert_str_eq(digest_text(r).text, before.text);
+	ck_assert_str_eq(hex_digest(r).text, before.text);
 	/* Up to the last byte, of which the register takes some itself. */
 	for (reg.len = (uint16_t)room;
 	     set(r, 1, 1, reg) == DELTA_FAILED && reg.len > 0; reg.len--)
@@ -378,30 +378,30 @@ END_TEST
 START_TEST(digest_tells_all_apart)
 {
 	struct replica *r = large(1, 2, 1), *s = large(1, 2, 1);
-	struct digest_text before = digest_text(r);
+	struct hex_digest before = hex_digest(r);
 
-	ck_assert_str_eq(digest_text(s).text, before.text);
+	ck_assert_str_eq(hex_digest(s).text, before.text);
 	s->hlc = 77;
-	ck_assert_str_eq(digest_text(s).text, before.text);
+	ck_assert_str_eq(hex_digest(s).text, before.text);
 	s->vv[1].seq++;
-	ck_assert_str_ne(digest_text(s).text, before.text);
+	ck_assert_str_ne(hex_digest(s).text, before.text);
 	s->vv[1].seq--;
 	s->live[0]->born++;
-	ck_assert_str_ne(digest_text(s).text, before.text);
+	ck_assert_str_ne(hex_digest(s).text, before.text);
 	s->live[0]->born--;
 	s->live[0]->kind = OBJECT_NODE;
-	ck_assert_str_ne(digest_text(s).text, before.text);
+	ck_assert_str_ne(hex_digest(s).text, before.text);
 	s->live[0]->kind = OBJECT_SERVICE;
 	s->live[0]->key_len--;
-	ck_assert_str_ne(digest_text(s).text, before.text);
+	ck_assert_str_ne(hex_digest(s).text, before.text);
 	s->live[0]->key_len++;
 	s->live[0]->regs[0].stamp.writer++;
-	ck_assert_str_ne(digest_text(s).text, before.text);
+	ck_assert_str_ne(hex_digest(s).text, before.text);
 	s->live[0]->regs[0].stamp.writer--;
 	s->live[0]->regs[0].text = "y";
-	ck_assert_str_ne(digest_text(s).text, before.text);
+	ck_assert_str_ne(hex_digest(s).text, before.text);
 	s->live[0]->regs[0].text = "x";
-	ck_assert_str_eq(digest_text(s).text, before.text);
+	ck_assert_str_eq(hex_digest(s).text, before.text);
 	replica_free(r);
 	replica_free(s);
 }
@@ -411,13 +411,13 @@ END_TEST
 START_TEST(copies_are_apart)
 {
 	struct replica *r = large(1, 3, 1), *copy = replica_copy(r);
-	struct digest_text before = digest_text(r);
+	struct hex_digest before = hex_digest(r);
 
 	check_equal(copy, r);
 	ck_assert_ptr_eq(copy->live[0], r->live[0]);
 	drop(copy, 1, 1);
 	set(copy, 1, 2, (struct reg){1, 1, {90, 9}, "y"});
-	ck_assert_str_eq(digest_text(r).text, before.text);
+	ck_assert_str_eq(hex_digest(r).text, before.text);
 	replica_free(r);
 	ck_assert_uint_eq(copy->n_live, 2);
 	ck_assert_str_eq(copy->live[0]->regs[0].text, "y");
@@ -446,7 +446,7 @@ START_TEST(time_of_10000_objects)
 	ck_assert_int_eq(replica_merge(r, other, &why), 1);
 	printf("# merge of 10000 objects, 100 differ: %.1f ms\n", ms_since(t));
 	t = mono_now();
-	digest_text(r);
+	hex_digest(r);
 	printf("# digest of 10000 objects: %.1f ms\n", ms_since(t));
 	t = mono_now();
 	for (uint32_t i = 1; i <= 1000; i++)

@@ -14,7 +14,7 @@
 static void
 check_equal(const struct replica *a, const struct replica *b)
 {
-	ck_assert_str_eq(digest_text(a).text, digest_text(b).text);
+	ck_assert_str_eq(hex_digest(a).text, hex_digest(b).text);
 	ck_assert_uint_eq(a->hlc, b->hlc);
 }
 

@@ -27,11 +27,11 @@ rng_below(struct rng *r, size_t n)
 	return (size_t)(rng_next(r) % n);
 }
 
-struct digest_text
-digest_text(const struct replica *r)
+struct hex_digest
+hex_digest(const struct replica *r)
 {
 	uint8_t digest[REPLICA_DIGEST_LEN];
-	struct digest_text t;
+	struct hex_digest t;
 
 	ck_assert_int_eq(replica_digest(r, digest), 0);
 	for (size_t i = 0; i < sizeof(digest); i++)

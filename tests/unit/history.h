@@ -66,10 +66,10 @@ void history_step(struct history *);
 void history_heal(struct history *);
 
 /* Digests as text, to compare and to show. */
-struct digest_text {
+struct hex_digest {
 	char text[2 * REPLICA_DIGEST_LEN + 1];
 };
-struct digest_text digest_text(const struct replica *);
+struct hex_digest hex_digest(const struct replica *);
 
 /* a and b merged, both left alone. */
 struct replica *merged(const struct replica *a, const struct replica *b);
