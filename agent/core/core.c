@@ -234,9 +234,11 @@ static void
 persisted(struct core *core, struct mono now, const char *failure,
     struct core_outputs *out)
 {
-	if (core->persisting.busy)
+	if (!core->cluster.writing.busy)
+		return;
+	if (core->cluster.fresh == NULL)
 		drain_persisted(core, now, failure, out);
-	else if (core->cluster.writing.busy)
+	else
 		cluster_persisted(core, now, failure, out);
 }
 

@@ -207,8 +207,8 @@ fit(const struct core *core)
 {
 	const struct announce *a = &core->announce;
 
-	return core->link == LINK_UP && core->sync == SYNC_GOOD &&
-	    a->pong_heard && a->device && a->generation == core->generation;
+	return serves_plan(core) && a->pong_heard && a->device &&
+	    a->generation == core->generation;
 }
 
 /* A new plan is on its way: the one before it is served meanwhile. */
@@ -469,7 +469,7 @@ announce_conditions(const struct core *core, struct mono now,
 	c[0].name = "balancer";
 	balancer_condition(core, now, &c[0]);
 	c[1].name = "tables";
-	c[1].ok = core->link == LINK_UP && core->sync == SYNC_GOOD;
+	c[1].ok = serves_plan(core);
 	errmsg_set(
 	    &c[1].detail, "%s", c[1].ok ? "installed and read back" : sync);
 	c[2].name = "device";

@@ -13,12 +13,6 @@
 #define BEAT_PAUSE_MS      5
 #define PEERS_PER_PAUSE_MS 4
 
-static bool
-serves_plan(const struct core *core)
-{
-	return core->link == LINK_UP && core->sync == SYNC_GOOD;
-}
-
 static struct mono
 next_beat(const struct core *core)
 {

@@ -244,8 +244,7 @@ is_to_be_written(const struct core *core)
 {
 	const struct cluster *cl = &core->cluster;
 
-	return cl->dirty && !cl->writing.busy && !core->persisting.busy &&
-	    cl->state_loaded && !cl->lost;
+	return cl->dirty && !cl->writing.busy && cl->state_loaded && !cl->lost;
 }
 
 static void

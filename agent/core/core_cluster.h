@@ -88,8 +88,7 @@ struct peer {
 	uint64_t last_sync;           /* numbers the snapshots sent to it */
 	struct mono root_differs;     /* likewise, of the tables */
 	enum core_level differs_told; /* CORE_INFO: nothing */
-	struct mono granted_at;       /* this attempt; INT64_MAX: not */
-	bool grant_refused;
+	bool granted;                 /* this attempt */
 };
 
 /* A session without a name as yet: somebody has called. */

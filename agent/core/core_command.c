@@ -177,8 +177,6 @@ command_new(struct core *core, struct mono now, uint64_t client,
 void
 command_gone(struct core *core, uint64_t client)
 {
-	if (core->persisting.client == client)
-		core->persisting.client = 0; /* carried out all the same */
 	change_gone(core, client);
 	for (size_t i = 0; i < core->n_pending; i++)
 		if (core->pending[i].client == client) {

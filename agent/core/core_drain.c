@@ -140,17 +140,16 @@ drain_command(struct core *core, struct mono now, uint64_t client,
 		    report_node_name(core), q->node);
 	} else if (!announce_enabled(core)) {
 		announces_nothing(client, out);
-	} else if (core->persisting.busy) {
+	} else if (core->cluster.writing.busy) {
 		command_error(out, client,
 		    "another command is being written to disk; try again");
 	} else if (q->temporary) {
 		carry_out(core, now, q, out);
 		drain_accepted(core, client, q, out);
 	} else {
-		core->persisting = (struct persisting){true, client, *q};
 		cluster_fill_state(core, state);
 		state->draining = q->kind == CONTROL_DRAIN;
-		core_put(out, CORE_PERSIST)->state_file = state;
+		change_write(core, client, q, out);
 	}
 }
 
@@ -158,20 +157,19 @@ void
 drain_persisted(struct core *core, struct mono now, const char *failure,
     struct core_outputs *out)
 {
-	struct persisting p = core->persisting;
+	struct writing *w = &core->cluster.writing;
+	uint64_t client = w->change.client;
 
-	core->persisting.busy = false;
-	if (!p.busy)
-		return;
+	w->busy = w->has_change = false;
 	if (failure == NULL) {
-		carry_out(core, now, &p.request, out);
-		if (p.client != 0)
-			drain_accepted(core, p.client, &p.request, out);
+		carry_out(core, now, &w->change.request, out);
+		if (client != 0)
+			drain_accepted(core, client, &w->change.request, out);
 		return;
 	}
 	core_say(out, CORE_ALARM, "state: %s", failure);
-	if (p.client != 0)
-		command_error(out, p.client,
+	if (client != 0)
+		command_error(out, client,
 		    "nothing has changed, since it could not be remembered: %s",
 		    failure);
 }

@@ -66,10 +66,8 @@ new_attempt(struct core *core, struct mono now)
 
 	cl->attempt = core_random(core);
 	cl->ask_at = now;
-	for (size_t i = 0; i < cl->n_peers; i++) {
-		cl->peers[i].granted_at = NEVER;
-		cl->peers[i].grant_refused = false;
-	}
+	for (size_t i = 0; i < cl->n_peers; i++)
+		cl->peers[i].granted = false;
 }
 
 static void
@@ -101,7 +99,7 @@ static bool
 is_granted(const struct core *core)
 {
 	for (size_t i = 0; i < core->cluster.n_peers; i++)
-		if (core->cluster.peers[i].granted_at.us != INT64_MAX)
+		if (core->cluster.peers[i].granted)
 			return true;
 	return false;
 }
@@ -232,9 +230,7 @@ grant_heard(struct core *core, struct mono now, struct peer *p,
 	}
 	if (cl->grant != GRANT_ASKING || m->drain_grant.attempt != cl->attempt)
 		return; /* of an attempt that is over */
-	p->grant_refused = !m->drain_grant.granted;
-	if (m->drain_grant.granted)
-		p->granted_at = now;
+	p->granted = p->granted || m->drain_grant.granted;
 }
 
 struct mono

@@ -14,12 +14,20 @@
  * so lately. */
 #define ALIVE_MS 2000
 
+static void
+print_seed(const struct core *core, uint8_t print[PEER_PRINT_LEN])
+{
+	uint8_t sum[SHA256_DIGEST_LENGTH];
+
+	SHA256(core->file->seed, sizeof(core->file->seed), sum);
+	memcpy(print, sum, PEER_PRINT_LEN);
+}
+
 void
 hello_say(struct core *core, uint64_t session, struct core_outputs *out)
 {
 	struct peer_message *m = peer_message_put(out, PEER_HELLO);
 	struct peer_hello *h;
-	uint8_t sum[SHA256_DIGEST_LENGTH];
 
 	if (m == NULL)
 		return;
@@ -33,8 +41,7 @@ hello_say(struct core *core, uint64_t session, struct core_outputs *out)
 	h->proto_max = PEER_PROTO_MAX;
 	h->wall_ms = core->cluster.wall_ms;
 	h->table_version = TABLE_ALGO_VERSION;
-	SHA256(core->file->seed, sizeof(core->file->seed), sum);
-	memcpy(h->seed_print, sum, sizeof(h->seed_print));
+	print_seed(core, h->seed_print);
 	peer_send_over(session, m, out);
 }
 
@@ -43,9 +50,9 @@ static bool
 unacceptable(const struct core *core, const struct peer_hello *h,
     const char *vouched, enum peer_error_code *code, struct errmsg *why)
 {
-	uint8_t sum[SHA256_DIGEST_LENGTH];
+	uint8_t print[PEER_PRINT_LEN];
 
-	SHA256(core->file->seed, sizeof(core->file->seed), sum);
+	print_seed(core, print);
 	*code = PEER_ERROR_CLUSTER;
 	if (strcmp(h->cluster, core->file->cluster.name) != 0)
 		return errmsg_set(why, "it is of cluster %s, this is %s",
@@ -68,7 +75,7 @@ unacceptable(const struct core *core, const struct peer_hello *h,
 			   "it computes tables by version %u, this node by %u",
 			   h->table_version, TABLE_ALGO_VERSION) == -1;
 	*code = PEER_ERROR_SEED;
-	if (memcmp(h->seed_print, sum, sizeof(h->seed_print)) != 0)
+	if (memcmp(h->seed_print, print, sizeof(print)) != 0)
 		return errmsg_set(why,
 			   "its cluster.seed is not that of this node; all "
 			   "nodes need the same") == -1;
@@ -129,8 +136,7 @@ static void
 begin_talking(struct core *core, struct mono now, struct peer *p,
     uint64_t session, const struct peer_hello *h, struct core_outputs *out)
 {
-	peer_forget_staged(p);
-	sync_drop_sending(p);
+	sync_forget(p);
 	p->state = PEER_TALKING;
 	p->session = session;
 	p->dial_pause_ms = PEER_DIAL_PAUSE_MIN_MS;
@@ -144,8 +150,7 @@ begin_talking(struct core *core, struct mono now, struct peer *p,
 	p->differs_told = CORE_INFO;
 	p->pulled_at = (struct mono){now.us - 3600 * 1000000LL};
 	p->last_sync = 0;
-	p->granted_at = (struct mono){INT64_MAX};
-	p->grant_refused = false;
+	p->granted = false;
 	core_put(out, CORE_PEER_TRUST)->session = session;
 	core_say(out, CORE_INFO, "node %s: connected", p->node->name);
 	/* The record first, else the beat makes it be asked for. */

@@ -97,13 +97,6 @@ struct announce {
 	struct bird_view bird;
 };
 
-/* The command whose wish is being written to disk. */
-struct persisting {
-	bool busy;
-	uint64_t client; /* 0: gone */
-	struct control_request request;
-};
-
 /* Replaced in this step: what has been put out may still point at it. */
 #define RETIRED_MAX 8 /* changes in one step: of the event, of health, ... */
 struct retired {
@@ -150,7 +143,6 @@ struct core {
 	struct gate *gate; /* of the plan; NULL without one */
 	struct announce announce;
 	struct drain drain;
-	struct persisting persisting;
 };
 
 static inline struct mono
@@ -234,6 +226,13 @@ void command_answer(struct core *, struct mono now,
 void command_link_lost(struct core *, struct mono now, struct core_outputs *);
 void command_error(struct core_outputs *, uint64_t client, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Does the balancer serve the plan, as far as is known? */
+static inline bool
+serves_plan(const struct core *core)
+{
+	return core->link == LINK_UP && core->sync == SYNC_GOOD;
+}
 
 /* Is anything announced at all, by configuration? */
 static inline bool
@@ -401,7 +400,6 @@ void peer_close(uint64_t session, const char *why, struct core_outputs *);
 void peer_refuse(uint64_t session, enum peer_error_code, const char *why,
     struct core_outputs *);
 void peer_drop_guest(struct core *, struct guest *);
-void peer_forget_staged(struct peer *);
 /* Its session is gone; or, for long, one who is wrong is so again at once. */
 void peer_lose(struct core *, struct mono now, struct peer *, const char *why,
     struct core_outputs *);
@@ -437,7 +435,10 @@ void sync_send_delta(
 const char *sync_fault(const struct core *, const struct peer *);
 /* The peer's queue has refused something. */
 void sync_refused(struct peer *);
-void sync_drop_sending(struct peer *);
+/* What has come of a snapshot counts no more; or, once nothing that was sent
+ * before is still to be carried out, what has gone out of one neither. */
+void sync_unstage(struct peer *);
+void sync_forget(struct peer *);
 void sync_tick(struct core *, struct mono now, struct core_outputs *);
 struct mono sync_wakeup(const struct core *);
 
@@ -468,10 +469,19 @@ bool observe_unfit(const struct core *, struct mono now);
 void observe_tick(struct core *, struct mono now, struct core_outputs *);
 struct mono observe_wakeup(const struct core *);
 
+/* core_change_make.c */
+/* The replica with a change made; `changing` gets the delta. NULL with `why`.
+ */
+struct replica *change_make(struct core *, const struct control_request *,
+    struct changing *, struct errmsg *why);
+
 /* core_change.c */
 void change_clear(struct writing *);
 /* Of services and backends, or of what is wished of a node. */
 void change_command(struct core *, uint64_t client,
+    const struct control_request *, struct core_outputs *);
+/* Has the writing state remembered for a command, which is carried out then. */
+void change_write(struct core *, uint64_t client,
     const struct control_request *, struct core_outputs *);
 void change_persisted(
     struct core *, struct mono now, const char *failure, struct core_outputs *);

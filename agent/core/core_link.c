@@ -254,7 +254,7 @@ installed(struct core *core, struct mono now, const struct asked *a,
 /* Judges what the balancer serves only while no install is on its way. Is it
  * the plan, as far as its number tells? */
 static bool
-serves_plan(struct core *core, struct mono now, uint64_t generation,
+serves_generation(struct core *core, struct mono now, uint64_t generation,
     struct core_outputs *out)
 {
 	if (core->sync != SYNC_GOOD)
@@ -278,7 +278,7 @@ status_heard(struct core *core, struct mono now, const struct asked *a,
 	report_prepare(&r->status);
 	balancer_reply_free(core->heard);
 	core->heard = r;
-	if (serves_plan(core, now, s->generation, out) && a->read_back)
+	if (serves_generation(core, now, s->generation, out) && a->read_back)
 		compare(core, now, s->tables, s->n_tables, out);
 	announce_count(core, now);
 }
@@ -299,7 +299,7 @@ pong_heard(struct core *core, struct mono now, const struct balancer_pong *pong,
     struct core_outputs *out)
 {
 	announce_pong(core, now, pong);
-	if (serves_plan(core, now, pong->generation, out) &&
+	if (serves_generation(core, now, pong->generation, out) &&
 	    !core->announce.next_hops_known && !is_asked(core, ASK_STATUS))
 		link_ask_status(core, now, false, out);
 }

@@ -110,13 +110,6 @@ peer_find(struct core *core, const char *name)
 	return NULL;
 }
 
-void
-peer_forget_staged(struct peer *p)
-{
-	replica_free(p->staged.replica);
-	p->staged = (struct staged){0};
-}
-
 /* Its session is gone. */
 void
 peer_lose(struct core *core, struct mono now, struct peer *p, const char *why,
@@ -135,7 +128,7 @@ peer_lose(struct core *core, struct mono now, struct peer *p, const char *why,
 	    now, 1 + (uint32_t)(core_random(core) % pause)); /* full jitter */
 	p->dial_pause_ms = pause < DIAL_PAUSE_MAX_MS / 2 ? pause * 2
 							 : DIAL_PAUSE_MAX_MS;
-	peer_forget_staged(p);
+	sync_unstage(p);
 	core->cluster.beat_now = true;
 }
 
@@ -186,8 +179,7 @@ add_peer(
 	    .dial_at = now,
 	    .dial_pause_ms = PEER_DIAL_PAUSE_MIN_MS,
 	    .config_differs = {INT64_MAX},
-	    .root_differs = {INT64_MAX},
-	    .granted_at = {INT64_MAX}};
+	    .root_differs = {INT64_MAX}};
 }
 
 void
@@ -227,8 +219,7 @@ peers_reread(struct core *core, struct mono now, const struct conf *before,
 		}
 		if (p->session != 0)
 			peer_close(p->session, "not a node any more", out);
-		peer_forget_staged(p);
-		sync_drop_sending(p);
+		sync_forget(p);
 		cl->n_peers--;
 		memmove(p, p + 1, (cl->n_peers - i) * sizeof(*p));
 	}
@@ -241,8 +232,7 @@ void
 peers_clear(struct core *core)
 {
 	for (size_t i = 0; i < core->cluster.n_peers; i++) {
-		peer_forget_staged(&core->cluster.peers[i]);
-		sync_drop_sending(&core->cluster.peers[i]);
+		sync_forget(&core->cluster.peers[i]);
 	}
 }
 

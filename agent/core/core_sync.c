@@ -186,11 +186,25 @@ send_chunk(struct peer *p, size_t n, struct core_outputs *out)
 	return true;
 }
 
-void
-sync_drop_sending(struct peer *p)
+static void
+drop_sending(struct peer *p)
 {
 	replica_free(p->sending.replica);
 	p->sending = (struct sending){0};
+}
+
+void
+sync_unstage(struct peer *p)
+{
+	replica_free(p->staged.replica);
+	p->staged = (struct staged){0};
+}
+
+void
+sync_forget(struct peer *p)
+{
+	sync_unstage(p);
+	drop_sending(p);
 }
 
 /* A queue takes less than the largest snapshot. What it refused of the last
@@ -209,7 +223,7 @@ send_part(struct core *core, struct peer *p, struct core_outputs *out)
 	struct sending *s = &p->sending;
 
 	if (s->at.ended)
-		sync_drop_sending(p);
+		drop_sending(p);
 	if (s->replica == NULL && p->owes_full) {
 		p->owes_full = false;
 		s->replica = replica_copy(core->cluster.replica);
@@ -287,7 +301,7 @@ sync_tick(struct core *core, struct mono now, struct core_outputs *out)
 		struct peer *p = &cl->peers[i];
 
 		if (p->state != PEER_TALKING) {
-			sync_drop_sending(p);
+			drop_sending(p);
 			continue;
 		}
 		if (!sent && !p->stuck) /* one a step: it is many outputs */
@@ -325,18 +339,11 @@ sync_wakeup(const struct core *core)
 /* Snapshots in. */
 
 static void
-unstage(struct peer *p)
-{
-	replica_free(p->staged.replica);
-	p->staged = (struct staged){0};
-}
-
-static void
 stage(struct peer *p, const struct peer_full_begin *b)
 {
 	struct replica *r;
 
-	unstage(p);
+	sync_unstage(p);
 	if (b->n_objects > REPLICA_OBJECTS_MAX ||
 	    b->n_vv > REPLICA_WRITERS_MAX || (r = replica_new()) == NULL)
 		return;
@@ -368,7 +375,7 @@ stage_chunk(struct peer *p, const struct peer_full_chunk *c)
 		s->size += object_size(c->objects[i]);
 	if (c->n_objects > s->n_objects - s->replica->n_live ||
 	    s->size > REPLICA_SIZE_MAX) {
-		unstage(p);
+		sync_unstage(p);
 		return;
 	}
 	for (size_t i = 0; i < c->n_objects; i++)
@@ -406,7 +413,7 @@ take_staged(struct core *core, struct mono now, struct peer *p,
 
 	if (whole == 0)
 		cluster_merge(core, now, p->staged.replica, out);
-	unstage(p);
+	sync_unstage(p);
 	if (whole == -1)
 		peer_fail(core, now, p, PEER_ERROR_MALFORMED, why.text, out);
 }

@@ -134,7 +134,7 @@ report_status(const struct core *core, struct mono now, struct arena *arena,
 	node->config_path = core->conf != NULL ? core->conf->path : "";
 	node->config_error = core->config_error.text;
 	node->balancer_connected = core->link == LINK_UP;
-	node->in_sync = core->link == LINK_UP && core->sync == SYNC_GOOD;
+	node->in_sync = serves_plan(core);
 	node->balancer_error = report_sync(core);
 	node->balancer = core->heard != NULL ? &core->heard->status : NULL;
 	if (core->plan == NULL)

@@ -26,7 +26,7 @@ own_node(const struct core *core, struct control_cluster_node *to)
 	to->joined = cl->join == JOIN_IN;
 	to->announcing = announce_any(core);
 	to->draining = drain_wanted(&core->drain);
-	to->installed = core->link == LINK_UP && core->sync == SYNC_GOOD;
+	to->installed = serves_plan(core);
 	memcpy(to->config, cl->config, sizeof(to->config));
 	memcpy(to->observed, cl->observed, sizeof(to->observed));
 	memcpy(to->root, cl->root, sizeof(to->root));

@@ -299,7 +299,7 @@ is_granted(const struct node *node)
 	    node->core->drain.temporary)
 		return false;
 	for (size_t i = 0; i < cl->n_peers; i++)
-		if (cl->peers[i].granted_at.us != INT64_MAX)
+		if (cl->peers[i].granted)
 			return true;
 	return false;
 }

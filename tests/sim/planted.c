@@ -64,7 +64,7 @@ planted_started(struct sim *sim, struct node *node)
 
 /* Whom the node believes to go on announcing. */
 static void
-grant_itself(struct sim *sim, struct node *node, bool stale)
+grant_itself(struct node *node, bool stale)
 {
 	struct cluster *cl = &node->core->cluster;
 
@@ -76,7 +76,7 @@ grant_itself(struct sim *sim, struct node *node, bool stale)
 			continue;
 		if (stale ? node->last_grant[id] != 0
 			  : p->beat.announcing && !p->beat.draining)
-			p->granted_at = node_mono(sim, node);
+			p->granted = true;
 	}
 }
 
@@ -89,7 +89,7 @@ planted_send(struct sim *sim, struct node *node, const struct peer_message *m,
 	*room = *m;
 	if (m->kind == PEER_DRAIN_ASK &&
 	    (p == PLANTED_NAIVE || p == PLANTED_STALE_GRANT)) {
-		grant_itself(sim, node, p == PLANTED_STALE_GRANT);
+		grant_itself(node, p == PLANTED_STALE_GRANT);
 	} else if (m->kind == PEER_DRAIN_GRANT && p == PLANTED_REGRANT) {
 		if (announce_any(node->core))
 			room->drain_grant.granted = true;
