@@ -18,6 +18,7 @@
 #include "agent/cluster_edge.h"
 #include "agent/core/core.h"
 #include "agent/ctl/ctl.h"
+#include "agent/reload.h"
 #include "agent/store.h"
 #include "common/log.h"
 #include "common/notify.h"
@@ -325,59 +326,6 @@ static const struct ctl_events ctl_events = {
     .gone = on_client_gone,
 };
 
-static bool
-same_interfaces(const struct conf *a, const struct conf *b)
-{
-	if (a->n_interfaces != b->n_interfaces)
-		return false;
-	for (size_t i = 0; i < a->n_interfaces; i++)
-		if (strcmp(a->interfaces[i].name, b->interfaces[i].name) != 0 ||
-		    a->interfaces[i].driver != b->interfaces[i].driver)
-			return false;
-	return true;
-}
-
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-/* What was opened at the start stays as it is: the first of these that has
- * changed, or NULL. */
-static const char *
-fixed_key(const struct conf *a, const struct conf *b)
-{
-	const struct conf_announce *x = &a->announce, *y = &b->announce;
-
-	if (!same_text(a->cluster.name, b->cluster.name))
-		return "cluster.name";
-	if (a->cluster.name != NULL && strcmp(a->node_name, b->node_name) != 0)
-		return "node.name";
-	return strcmp(a->run_dir, b->run_dir) != 0        ? "node.run_dir"
-	    : strcmp(a->state_dir, b->state_dir) != 0     ? "node.state_dir"
-	    : x->enabled != y->enabled                    ? "announce.enabled"
-	    : strcmp(x->device, y->device) != 0           ? "announce.device"
-	    : x->table != y->table                        ? "announce.table"
-	    : strcmp(x->bird_socket, y->bird_socket) != 0 ? "announce.bird"
-							  : NULL;
-}
-
-/* What the balancer reads for itself can change, but we cannot make it so. */
-static void
-warn_of_balancer(const char *path, const struct conf *a, const struct conf *b)
-{
-	const char *key = !same_interfaces(a, b) ? "balancer.interfaces"
-	    : a->announce.agent_grace_s != b->announce.agent_grace_s
-	    ? "announce.agent_grace"
-	    : NULL;
-
-	if (key != NULL)
-		log_warnx("agent",
-		    "%s: %s has changed; restart guideway-balancer for that",
-		    path, key);
-}
-
 static struct conf *
 load_again(struct daemon *d, struct errmsg *why)
 {
@@ -387,13 +335,17 @@ load_again(struct daemon *d, struct errmsg *why)
 
 	if (conf == NULL)
 		return NULL;
-	if ((key = fixed_key(before, conf)) != NULL) {
+	if ((key = reload_fixed_key(before, conf)) != NULL) {
 		errmsg_set(why,
 		    "%s: %s has changed; restart guideway-agent and "
 		    "guideway-balancer for that",
 		    d->config, key);
 	} else if (cluster_edge_reconf(d->edge, conf, why) == 0) {
-		warn_of_balancer(d->config, before, conf);
+		if ((key = reload_balancer_key(before, conf)) != NULL)
+			log_warnx("agent",
+			    "%s: %s has changed; restart guideway-balancer for "
+			    "that",
+			    d->config, key);
 		return conf;
 	}
 	conf_free(conf);

@@ -402,7 +402,8 @@ read_field(struct health_check *c, enum field f, char *value)
 }
 
 static int
-read_pair(struct health_check *c, char *pair, struct errmsg *why)
+read_pair(
+    struct health_check *c, char *pair, unsigned *given, struct errmsg *why)
 {
 	char *value = strchr(pair, '=');
 
@@ -411,6 +412,10 @@ read_pair(struct health_check *c, char *pair, struct errmsg *why)
 	for (size_t f = 0; f < N_FIELDS && value != NULL; f++)
 		if (strcmp(pair, fields[f].key) == 0 &&
 		    counts(c->kind, (enum field)f)) {
+			if ((*given >> f & 1) != 0)
+				return errmsg_set(why,
+				    "check: %s is given twice", fields[f].key);
+			*given |= 1u << f;
 			if (read_field(c, (enum field)f, value) == 0)
 				return 0;
 			return errmsg_set(why,
@@ -433,10 +438,11 @@ read_kind(const char *name, struct health_check *c, struct errmsg *why)
 }
 
 int
-health_check_read(
+health_check_parse(
     const char *text, size_t len, struct health_check *c, struct errmsg *why)
 {
 	char copy[HEALTH_CHECK_FORMAT_MAX], *at = copy, *word;
+	unsigned given = 0;
 
 	if (len >= sizeof(copy))
 		return errmsg_set(why, "check: %zu bytes are too many", len);
@@ -448,27 +454,10 @@ health_check_read(
 	copy[len] = '\0';
 	if (read_kind(strsep(&at, " "), c, why) == -1)
 		return -1;
-	c->timeout_ms = 0; /* not given */
 	while ((word = strsep(&at, " ")) != NULL)
-		if (word[0] != '\0' && read_pair(c, word, why) == -1)
+		if (word[0] != '\0' && read_pair(c, word, &given, why) == -1)
 			return -1;
-	if (c->timeout_ms == 0)
+	if ((given >> FIELD_TIMEOUT & 1) == 0)
 		c->timeout_ms = c->interval_ms / 2;
 	return health_check_validate(c, why);
-}
-
-int
-health_check_parse(
-    const char *text, size_t len, struct health_check *c, struct errmsg *why)
-{
-	char again[HEALTH_CHECK_FORMAT_MAX];
-
-	if (health_check_read(text, len, c, why) == -1)
-		return -1;
-	/* What is replicated is compared as bytes: one value, one text. */
-	health_check_format(c, again);
-	if (strlen(again) != len || memcmp(again, text, len) != 0)
-		return errmsg_set(why,
-		    "check: not in canonical form, which is: %.300s", again);
-	return 0;
 }

@@ -59,16 +59,14 @@ int health_check_validate(const struct health_check *, struct errmsg *why);
  * "http port=80 path=/ status=200-399 interval=2000 timeout=1000 rise=2
  * fall=3". Every field that counts for the kind is there, in a fixed order, but
  * for texts that are empty and switches that are off; texts are
- * percent-encoded. format(parse(x)) == x: parse takes no other form. */
+ * percent-encoded. format(parse(x)) == x for every x in it. */
 #define HEALTH_CHECK_FORMAT_MAX 4096
 void health_check_format(
     const struct health_check *, char out[HEALTH_CHECK_FORMAT_MAX]);
+
 /* From the canonical form, or from what an operator would write: the kind, then
- * KEY=VALUE in any order, and what is not there has its default. Validates as
- * well. 0, or -1 with `why`. */
-int health_check_read(
-    const char *text, size_t len, struct health_check *, struct errmsg *why);
-/* From the canonical form and no other. */
+ * KEY=VALUE in any order, each once, and what is not there has its default.
+ * Validates as well. 0, or -1 with `why`. */
 int health_check_parse(
     const char *text, size_t len, struct health_check *, struct errmsg *why);
 

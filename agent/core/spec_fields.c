@@ -262,7 +262,7 @@ take_check(struct spec_target *to, const char *text, struct errmsg *why)
 {
 	struct errmsg cause;
 
-	if (health_check_read(
+	if (health_check_parse(
 		text, strlen(text), &to->service->check, &cause) == 0)
 		return 0;
 	return errmsg_set(

@@ -232,21 +232,6 @@ votes_health(const struct votes *v)
 	return (struct view_health){v->verdicts, v->n};
 }
 
-size_t
-votes_disagreements(const struct votes *v, size_t *which, size_t max)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < v->n; i++) {
-		if (v->tallies[i].up == 0 || v->tallies[i].down == 0)
-			continue;
-		if (n < max)
-			which[n] = i;
-		n++;
-	}
-	return n;
-}
-
 bool
 votes_self_unfit(const struct votes *v, const struct votes_record *own)
 {

@@ -73,10 +73,6 @@ void votes_free(struct votes *);
 /* For view_forwarding; borrowed. */
 struct view_health votes_health(const struct votes *);
 
-/* Where observers differ: how many verdicts, and the positions of the first
- * `max` of them. */
-size_t votes_disagreements(const struct votes *, size_t *which, size_t max);
-
 /* Is it rather this node that is bad? So it is if it sees DOWN at least half
  * of what is UP by vote and eligible, and at least two different backends. That
  * it must last for 10 s is the caller's. */

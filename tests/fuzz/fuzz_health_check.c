@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The canonical form of a health check: what is taken is valid, and is written
- * as it was read. */
+/* A health check as text: what is taken is valid, and its canonical form is
+ * read as the same. */
 #include "config.h"
 
 #include <stdint.h>
@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	char out[HEALTH_CHECK_FORMAT_MAX];
+	char out[HEALTH_CHECK_FORMAT_MAX], again[HEALTH_CHECK_FORMAT_MAX];
 	struct health_check c;
 	struct errmsg why = {""};
 
@@ -26,7 +26,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (health_check_validate(&c, NULL) == -1)
 		abort();
 	health_check_format(&c, out);
-	if (strlen(out) != len || memcmp(out, data, len) != 0)
+	if (health_check_parse(out, strlen(out), &c, NULL) == -1)
+		abort();
+	health_check_format(&c, again);
+	if (strcmp(out, again) != 0)
 		abort();
 	return 0;
 }

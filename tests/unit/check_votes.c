@@ -151,7 +151,6 @@ END_TEST
 START_TEST(what_is_told_of_it)
 {
 	const char *const observers[] = {"UUDDU?", "DUD?DD", "DU?UU?", NULL};
-	size_t which[2] = {99, 99};
 
 	count("eeeerd", 25, observers);
 	check_verdicts("DUDUUD", false);
@@ -163,13 +162,6 @@ START_TEST(what_is_told_of_it)
 	ck_assert_uint_eq(votes->services[0].down, 2);
 	ck_assert_uint_eq(votes->tallies[0].up, 1);
 	ck_assert_uint_eq(votes->tallies[0].down, 2);
-	/* Observers differ on the first, the fourth and the fifth. */
-	ck_assert_uint_eq(votes_disagreements(votes, which, 1), 3);
-	ck_assert_uint_eq(which[0], 0);
-	ck_assert_uint_eq(which[1], 99);
-	ck_assert_uint_eq(votes_disagreements(votes, which, 2), 3);
-	ck_assert_uint_eq(which[1], 3);
-	ck_assert_uint_eq(votes_disagreements(votes, NULL, 0), 3);
 }
 END_TEST
 
@@ -277,7 +269,6 @@ START_TEST(nothing_at_all)
 	votes = votes_count(&empty, NULL, 0);
 	ck_assert_ptr_nonnull(votes);
 	ck_assert_uint_eq(votes->n, 0);
-	ck_assert_uint_eq(votes_disagreements(votes, NULL, 0), 0);
 }
 END_TEST
 
