@@ -108,7 +108,7 @@ static const struct command {
 	"change its share relative to the others'", TAKES_CHANGE,
 	cli_backend_weight},
     {"backend drain", "SERVICE ADDRESS",
-	"nothing new goes to it; it keeps the connections it has", TAKES_CHANGE,
+	"nothing new goes to it", TAKES_CHANGE,
 	cli_backend_drain},
     {"backend enable", "SERVICE ADDRESS", "let it take traffic, if it is up",
 	TAKES_CHANGE, cli_backend_enable},

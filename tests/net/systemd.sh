@@ -63,7 +63,9 @@ behind() {
 make_programs() {
 	behind "$agent" "$build/agent/guideway-agent"
 	behind "$balancer" "$build/balancer/guideway-balancer"
-	behind /stub/bird "$(command -v sleep)"
+	behind /bird/bird "$(command -v bird)"
+	printf '%s\n' 'router id 192.0.2.1;' 'protocol device {}' \
+	    >"$tree/bird/bird.conf"
 	executable "$command.real" <"$build/agent/guideway"
 	executable "$command" <<-'END'
 	#!/bin/sh
@@ -109,7 +111,8 @@ make_units() {
 		unit $name.target '[Unit]' DefaultDependencies=no
 	done
 	unit default.target '[Unit]' 'Wants=guideway.target bird.service'
-	unit bird.service '[Service]' 'ExecStart=/stub/bird infinity'
+	unit bird.service '[Service]' \
+	    'ExecStart=/bird/bird -f -c /bird/bird.conf -s /bird/bird.ctl'
 	for name in guideway-{agent,balancer,drain} bird; do
 		unit "$name.service.d/trace.conf" '[Service]' NotifyAccess=all \
 		    StandardOutput=append:/trace StandardError=append:/errors
