@@ -169,22 +169,12 @@ cluster_edge_reconf(
 	return 0;
 }
 
-static const struct conf_cluster_node *
-find_node(const struct cluster_edge *e, const char *name)
-{
-	const struct conf_cluster *c = &e->conf->cluster;
-
-	for (size_t i = 0; i < c->n_nodes; i++)
-		if (strcmp(c->nodes[i].name, name) == 0)
-			return &c->nodes[i];
-	return NULL;
-}
-
 static void
 dial(struct cluster_edge *e, const struct core_output *o,
     struct core_event *next)
 {
-	const struct conf_cluster_node *node = find_node(e, o->node->name);
+	const struct conf_cluster_node *node = conf_cluster_node(
+	    &e->conf->cluster, o->node->name);
 
 	GW_ASSERT(node != NULL); /* the core's file is the edge's */
 	next->type = CORE_PEER_DIALLED;

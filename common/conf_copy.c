@@ -34,23 +34,6 @@ own_interfaces(struct conf *c)
 	return 0;
 }
 
-static int
-own_nodes(struct conf *c)
-{
-	struct conf_cluster *cl = &c->cluster;
-	const struct conf_cluster_node *from = cl->nodes;
-
-	cl->nodes = arena_alloc(c->arena, cl->n_nodes, sizeof(*cl->nodes));
-	if (cl->nodes == NULL)
-		return -1;
-	for (size_t i = 0; i < cl->n_nodes; i++) {
-		cl->nodes[i] = from[i];
-		if (own_text(c->arena, &cl->nodes[i].name) == -1)
-			return -1;
-	}
-	return 0;
-}
-
 struct conf *
 conf_copy_local(const struct conf *from)
 {
@@ -70,10 +53,8 @@ conf_copy_local(const struct conf *from)
 	    own_text(arena, &c->user) == 0 &&
 	    own_text(arena, &c->announce.device) == 0 &&
 	    own_text(arena, &c->announce.bird_socket) == 0 &&
-	    own_text(arena, &c->cluster.name) == 0 &&
-	    own_text(arena, &c->cluster.identity) == 0 &&
-	    own_text(arena, &c->cluster.psk) == 0 && own_interfaces(c) == 0 &&
-	    own_nodes(c) == 0)
+	    conf_cluster_copy(&c->cluster, &from->cluster, arena) == 0 &&
+	    own_interfaces(c) == 0)
 		return c;
 	conf_free(c);
 	return NULL;

@@ -41,14 +41,7 @@ void peers_reread(struct core *, struct mono now, const struct conf *before,
     struct core_outputs *);
 void peers_clear(struct core *);
 struct peer *peer_find(struct core *, const char *name);
-static inline const struct peer *
-peer_find_const(const struct core *core, const char *name)
-{
-	for (size_t i = 0; i < core->cluster.n_peers; i++)
-		if (strcmp(core->cluster.peers[i].node->name, name) == 0)
-			return &core->cluster.peers[i];
-	return NULL;
-}
+const struct peer *peer_find_const(const struct core *, const char *name);
 /* In the outputs' arena, zeroed. NULL: out of memory. */
 struct peer_message *peer_message_put(
     struct core_outputs *, enum peer_message_kind);

@@ -101,13 +101,19 @@ peer_drop_guest(struct core *core, struct guest *g)
 	*g = core->cluster.guests[--core->cluster.n_guests];
 }
 
-struct peer *
-peer_find(struct core *core, const char *name)
+const struct peer *
+peer_find_const(const struct core *core, const char *name)
 {
 	for (size_t i = 0; i < core->cluster.n_peers; i++)
 		if (strcmp(core->cluster.peers[i].node->name, name) == 0)
 			return &core->cluster.peers[i];
 	return NULL;
+}
+
+struct peer *
+peer_find(struct core *core, const char *name)
+{
+	return (struct peer *)(uintptr_t)peer_find_const(core, name);
 }
 
 /* Its session is gone. */
@@ -192,16 +198,6 @@ peers_init(struct core *core, struct mono now)
 	core->cluster.beat_at = now;
 }
 
-/* Of another file. NULL: it is gone. */
-static const struct conf_cluster_node *
-find_node(const struct conf_cluster *c, const char *name)
-{
-	for (size_t i = 0; i < c->n_nodes; i++)
-		if (strcmp(c->nodes[i].name, name) == 0)
-			return &c->nodes[i];
-	return NULL;
-}
-
 void
 peers_reread(struct core *core, struct mono now, const struct conf *before,
     struct core_outputs *out)
@@ -212,7 +208,7 @@ peers_reread(struct core *core, struct mono now, const struct conf *before,
 	for (size_t i = 0; i < cl->n_peers;) {
 		struct peer *p = &cl->peers[i];
 
-		p->node = find_node(c, p->node->name);
+		p->node = conf_cluster_node(c, p->node->name);
 		if (p->node != NULL) {
 			i++;
 			continue;
@@ -224,16 +220,16 @@ peers_reread(struct core *core, struct mono now, const struct conf *before,
 		memmove(p, p + 1, (cl->n_peers - i) * sizeof(*p));
 	}
 	for (size_t i = 0; i < c->n_nodes; i++)
-		if (find_node(&before->cluster, c->nodes[i].name) == NULL)
+		if (conf_cluster_node(&before->cluster, c->nodes[i].name) ==
+		    NULL)
 			add_peer(core, now, &c->nodes[i]);
 }
 
 void
 peers_clear(struct core *core)
 {
-	for (size_t i = 0; i < core->cluster.n_peers; i++) {
+	for (size_t i = 0; i < core->cluster.n_peers; i++)
 		sync_forget(&core->cluster.peers[i]);
-	}
 }
 
 void
