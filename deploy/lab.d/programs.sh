@@ -177,7 +177,8 @@ backend_files() {
 	pid $dir/nginx.own.pid;
 	error_log $dir/nginx.log;
 	load_module /usr/lib/nginx/modules/ngx_stream_module.so;
-	events { worker_connections 4096; }
+	worker_rlimit_nofile 65536;
+	events { worker_connections 32768; }
 	http {
 		access_log off;
 		keepalive_requests 1000000;
@@ -196,6 +197,10 @@ backend_files() {
 			location = / {
 				default_type text/plain;
 				return 200 "$host\n";
+			}
+			location = /echo {
+				default_type text/plain;
+				return 200 "$host \$args\n";
 			}
 			location /large { root $dir/www; }
 			location /upload/ {
