@@ -101,9 +101,23 @@ script_steps() {
 		name=${name%.sh}
 		if [ -x "$file" ] && wanted "$name" &&
 		    ! grep -qx "tests/$name.sh" <<<"$listed"; then
-			GUIDEWAY_BUILD=$builds/gcc script "$name" "$file"
+			script_in_turn "$name" "$file"
 		fi
 	done
+}
+
+# Those in the lab once with each driver of the balancer.
+script_in_turn() {
+	local driver
+	export GUIDEWAY_BUILD=$builds/gcc
+	case $1 in
+	lab/*)
+		for driver in xdp pcap; do
+			GUIDEWAY_LAB_DRIVER=$driver script "$1/$driver" "$2"
+		done
+		;;
+	*) script "$1" "$2" ;;
+	esac
 }
 
 style_steps() {
