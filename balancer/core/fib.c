@@ -313,6 +313,12 @@ fib_state(const struct fib *fib)
 	return fib->state;
 }
 
+const struct tables *
+fib_tables(const struct fib *fib)
+{
+	return &fib->tables;
+}
+
 void
 fib_digest(
     const struct fib *fib, size_t service, uint8_t digest[TABLE_DIGEST_LEN])

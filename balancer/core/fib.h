@@ -30,6 +30,10 @@ void fib_free(struct fib *);
 
 const struct forwarding *fib_state(const struct fib *);
 
+/* What packets are served from; another memory may hold a copy of it. */
+struct tables;
+const struct tables *fib_tables(const struct fib *);
+
 /* The digest of service `service`'s table, recomputed from the slots that
  * packets are served from; zeros where it has no members. */
 void fib_digest(

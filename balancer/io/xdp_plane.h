@@ -59,8 +59,7 @@ bool xdp_plane_unsettled(const struct xdp_plane *);
 void xdp_plane_set_mtu(struct xdp_plane *, uint32_t mtu);
 
 /* Forwards for `seconds` more. It is not forwarding before the first call. */
-int xdp_plane_renew(
-    struct xdp_plane *, unsigned seconds, struct errmsg *why);
+int xdp_plane_renew(struct xdp_plane *, unsigned seconds, struct errmsg *why);
 
 /* Adds what the program has counted to `to`, laid out for the installed state.
  * What it counts is carried over from state to state; the caller keeps what it

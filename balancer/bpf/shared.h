@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* What the XDP program and the process that fills its maps agree on. A change
+ * of any of it, or of core/tables.h or core/reason.h, takes another
+ * XDP_LAYOUT: programs of different releases meet in pinned maps. */
+#ifndef BALANCER_BPF_SHARED_H
+#define BALANCER_BPF_SHARED_H
+
+#include "balancer/core/reason.h"
+#include "balancer/core/tables.h"
+
+#define XDP_LAYOUT 1u
+
+/* Two of everything that a forwarding state consists of: one is in force. */
+#define XDP_COPIES 2u
+
+/* How much room a loaded program has; constants for its verifier. All numbers
+ * are of one copy. Lengths and offsets are in bytes. */
+struct xdp_room {
+	/* Entries less one, as in struct tables. */
+	uint32_t vip_mask, endpoint_mask, service_mask, backend_mask;
+	uint32_t chunk_mask; /* of slots */
+	/* In a value of the map `tables`, behind struct xdp_head. */
+	uint32_t vips_at, endpoints_at, services_at, backends_at;
+	uint32_t tables_len;
+	/* In a value of the map `counts`, behind the reasons. */
+	uint32_t service_counts_at, service_reasons_at, backend_counts_at;
+	uint32_t counts_len;
+	uint32_t cpus;
+};
+
+/* Map `tables`: an array of XDP_COPIES. The tables of a state may be smaller
+ * than the room for them: their own masks say where hashes point. */
+struct xdp_head {
+	struct hash_keys keys;
+	uint32_t vip_mask, endpoint_mask;
+	uint32_t pad[14];
+};
+_Static_assert(sizeof(struct xdp_head) % 64 == 0, "whole cache lines");
+
+/* Map `slots`: an array of XDP_COPIES times chunk_mask + 1 chunks, since a
+ * value must not be longer than 4 MiB before Linux 6.8. */
+#define XDP_CHUNK_SHIFT 16
+#define XDP_CHUNK_SLOTS (1u << XDP_CHUNK_SHIFT)
+
+/* Map `counts`: an array of XDP_COPIES for each CPU, first those of CPU 0; each
+ * begins with one number for each reason. What is forwarded is counted by
+ * service and by backend, and its reasons follow from that. */
+struct xdp_count {
+	uint64_t packets;
+	uint64_t bytes;
+};
+
+/* One line that each packet for a VIP reads. */
+struct xdp_control {
+	uint32_t copy;    /* in force */
+	uint32_t mtu;     /* longer packets were merged on their way */
+	uint64_t expires; /* in jiffies */
+	uint64_t lease;   /* what a renewal adds to now, in jiffies */
+	/* For who takes the maps over. */
+	uint32_t layout;
+	struct xdp_room room;
+};
+
+#endif

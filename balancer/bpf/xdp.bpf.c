@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* The packet path in the kernel: balancer/core, inlined, between the maps and
+ * the frame.
+ *
+ * It forwards whole TCP and UDP packets that fit, and drops what the path finds
+ * fault with. Every other frame passes, untouched and uncounted: those for a
+ * VIP then are the user-space path's.
+ *
+ * One helper on the way of a packet, bpf_xdp_adjust_head, and one more when it
+ * leaves through another interface; what else looks like one is inlined by the
+ * kernel (array lookups, jiffies; the number of the CPU since Linux 6.10). */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "balancer/bpf/shared.h"
+#include "balancer/core/encap.h"
+#include "balancer/core/path.h"
+
+/* The loader knows how long and how many. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, XDP_COPIES);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct xdp_head));
+} tables SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, XDP_COPIES);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, XDP_CHUNK_SLOTS * sizeof(uint16_t));
+} slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, XDP_COPIES);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(uint64_t));
+} counts SEC(".maps");
+
+/* Interfaces that frames may be redirected to, by their number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__uint(max_entries, 1024);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct bpf_devmap_val));
+} ports SEC(".maps");
+
+const volatile struct xdp_room room;
+struct xdp_control control;
+
+/* A packet on its way, and what it meets. */
+struct passage {
+	struct xdp_md *ctx;
+	uint32_t copy;
+	struct packet packet;
+	struct route route;
+};
+
+/* The lease: without it, all frames pass. */
+CORE_INLINE bool
+in_force(void)
+{
+	return bpf_jiffies64() < *(volatile uint64_t *)&control.expires;
+}
+
+CORE_INLINE uint8_t *
+counts_of(uint32_t copy)
+{
+	uint32_t at = bpf_get_smp_processor_id() * XDP_COPIES + copy;
+
+	return bpf_map_lookup_elem(&counts, &at);
+}
+
+CORE_INLINE void
+count_forwarded(const struct passage *by)
+{
+	uint8_t *base = counts_of(by->copy);
+	struct xdp_count *count;
+	uint32_t service = by->route.service & room.service_mask;
+	uint32_t backend = by->route.backend & room.backend_mask;
+
+	if (base == NULL)
+		return;
+	count = (struct xdp_count *)(base + room.service_counts_at) + service;
+	count->packets++;
+	count->bytes += by->packet.ip_len;
+	count = (struct xdp_count *)(base + room.backend_counts_at) + backend;
+	count->packets++;
+	count->bytes += by->packet.ip_len;
+}
+
+/* Drops what path_classify finds fault with. Headers that seem broken may go on
+ * in a second buffer, which only user space reads. */
+CORE_INLINE int
+drop(const struct passage *by, uint32_t reason)
+{
+	uint64_t linear = by->ctx->data_end - by->ctx->data;
+	uint32_t service = by->route.service;
+	uint64_t *reasons;
+	uint8_t *base;
+
+	if (reason == REASON_DROP_MALFORMED &&
+	    bpf_xdp_get_buff_len(by->ctx) != linear)
+		return XDP_PASS;
+	base = counts_of(by->copy);
+	BARRIER_VAR(reason);
+	if (base == NULL || reason >= REASON_COUNT)
+		return XDP_PASS;
+	((uint64_t *)base)[reason]++;
+	if (service == TABLES_NONE)
+		return XDP_DROP;
+	service &= room.service_mask;
+	reasons = (uint64_t *)(base + room.service_reasons_at);
+	reasons[service * REASON_COUNT + reason]++;
+	return XDP_DROP;
+}
+
+/* Writes the outer header of `overhead` bytes, a constant for the verifier's
+ * sake. */
+CORE_INLINE void
+write_outer(uint8_t *out, const struct passage *by, const struct backend_fwd *b,
+    int overhead)
+{
+	const struct packet *p = &by->packet;
+
+	if (overhead == ENCAP_IPV6_LEN)
+		encap_ipv6(out, b, by->route.hash, p->traffic_class, p->ip_len);
+	else
+		encap_ipv4(out, b, by->route.hash, p->traffic_class, p->ip_len);
+	encap_gre(out + overhead - ENCAP_GRE_LEN, p->is6);
+}
+
+/* Puts the frame's front where it belongs. What lies behind the IP packet, the
+ * padding of a short frame, is no part of it. */
+CORE_INLINE int
+send(const struct passage *by, const struct backend_fwd *b, int overhead)
+{
+	struct xdp_md *ctx = by->ctx;
+	uint8_t *data, *end;
+
+	if (bpf_xdp_adjust_head(
+		ctx, (int)by->packet.ip - ETHERNET_LEN - overhead) != 0)
+		return XDP_PASS;
+	data = (uint8_t *)(long)ctx->data;
+	end = (uint8_t *)(long)ctx->data_end;
+	if (data + ETHERNET_LEN + overhead > end)
+		return XDP_DROP;
+	encap_link(data, b);
+	write_outer(data + ETHERNET_LEN, by, b, overhead);
+	count_forwarded(by);
+	if (b->ifindex == ctx->ingress_ifindex)
+		return XDP_TX;
+	return (int)bpf_redirect_map(&ports, b->ifindex, XDP_DROP);
+}
+
+/* The same back to where it came from, with the VLAN tags it had. */
+CORE_INLINE int
+reflect(const struct passage *by, const struct backend_fwd *b, int link_len,
+    int overhead)
+{
+	struct xdp_md *ctx = by->ctx;
+	uint8_t *data = (uint8_t *)(long)ctx->data;
+	uint8_t *end = (uint8_t *)(long)ctx->data_end;
+	uint8_t link[ETHERNET_LEN + 2 * VLAN_LEN];
+
+	if (data + link_len > end)
+		return XDP_PASS;
+	__builtin_memcpy(link, data, (size_t)link_len);
+	if (bpf_xdp_adjust_head(ctx, -overhead) != 0)
+		return XDP_PASS;
+	data = (uint8_t *)(long)ctx->data;
+	end = (uint8_t *)(long)ctx->data_end;
+	if (data + link_len + overhead > end)
+		return XDP_DROP;
+	encap_link_reflect(data, link, (uint32_t)link_len, b->ethertype);
+	write_outer(data + link_len, by, b, overhead);
+	count_forwarded(by);
+	return XDP_TX;
+}
+
+CORE_INLINE int
+reflect_tagged(
+    const struct passage *by, const struct backend_fwd *b, int overhead)
+{
+	switch (by->packet.ip) {
+	case ETHERNET_LEN:
+		return reflect(by, b, ETHERNET_LEN, overhead);
+	case ETHERNET_LEN + VLAN_LEN:
+		return reflect(by, b, ETHERNET_LEN + VLAN_LEN, overhead);
+	default:
+		return reflect(by, b, ETHERNET_LEN + 2 * VLAN_LEN, overhead);
+	}
+}
+
+/* A whole TCP or UDP packet with a slot. */
+CORE_INLINE int
+forward(struct passage *by, struct tables *t)
+{
+	uint32_t chunk = by->copy * (room.chunk_mask + 1) +
+	    (by->route.slot >> XDP_CHUNK_SHIFT & room.chunk_mask);
+	const struct backend_fwd *b;
+
+	t->slots = bpf_map_lookup_elem(&slots, &chunk);
+	t->slot_mask = XDP_CHUNK_SLOTS - 1;
+	if (t->slots == NULL || lookup_backend(t, &by->route) != REASON_FORWARD)
+		return XDP_PASS;
+	b = &t->backends[by->route.backend];
+	if (by->packet.ip_len + b->overhead > b->mtu ||
+	    by->packet.ip_len > control.mtu)
+		return XDP_PASS;
+	if (UNLIKELY(b->flags & BACKEND_REFLECT))
+		return b->flags & BACKEND_IPV6
+		    ? reflect_tagged(by, b, ENCAP_IPV6_LEN)
+		    : reflect_tagged(by, b, ENCAP_IPV4_LEN);
+	return b->flags & BACKEND_IPV6 ? send(by, b, ENCAP_IPV6_LEN)
+				       : send(by, b, ENCAP_IPV4_LEN);
+}
+
+SEC("xdp.frags")
+int
+guideway_xdp(struct xdp_md *ctx)
+{
+	const uint8_t *data = (const uint8_t *)(long)ctx->data;
+	const uint8_t *end = (const uint8_t *)(long)ctx->data_end;
+	struct passage by = {.ctx = ctx};
+	const struct xdp_head *head;
+	const uint8_t *base;
+	uint32_t reason;
+
+	by.copy = *(volatile uint32_t *)&control.copy;
+	head = bpf_map_lookup_elem(&tables, &by.copy);
+	if (head == NULL)
+		return XDP_PASS;
+	base = (const uint8_t *)head;
+	struct tables t = {
+	    .keys = &head->keys,
+	    .vips = (const struct vip_entry *)(base + room.vips_at),
+	    .endpoints = (const struct endpoint_entry *)(base +
+		room.endpoints_at),
+	    .services = (const struct service_fwd *)(base + room.services_at),
+	    .backends = (const struct backend_fwd *)(base + room.backends_at),
+	    .vip_mask = head->vip_mask & room.vip_mask,
+	    .endpoint_mask = head->endpoint_mask & room.endpoint_mask,
+	    .service_mask = room.service_mask,
+	    .backend_mask = room.backend_mask,
+	};
+
+	reason = path_classify(&t, data, end, &by.packet, &by.route);
+	/* PASS reasons come before FORWARD, DROP reasons after it. */
+	if (reason < REASON_FORWARD || !in_force())
+		return XDP_PASS;
+	if (reason != REASON_FORWARD)
+		return drop(&by, reason);
+	return by.packet.kind == PACKET_FLOW ? forward(&by, &t) : XDP_PASS;
+}
+
+/* Renews the lease; returns nothing but 0. */
+SEC("syscall")
+int
+guideway_renew(void *ctx __attribute__((unused)))
+{
+	control.expires = bpf_jiffies64() + control.lease;
+	return 0;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One loaded XDP program with its maps in our memory: the part of the plane
+ * that libbpf is for. Made for a certain room, which never changes. */
+#ifndef BALANCER_IO_XDP_OBJECT_H
+#define BALANCER_IO_XDP_OBJECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "balancer/bpf/shared.h"
+#include "common/errmsg.h"
+
+struct tables;
+struct xdp_bpf;
+
+struct xdp_object {
+	struct xdp_bpf *skel;
+	int program, renew; /* file descriptors */
+	int ports;          /* the map of interfaces */
+	struct xdp_control *control;
+	struct xdp_room room;
+	/* Memory-mapped. */
+	uint8_t *tables, *slots, *counts;
+	size_t tables_len, slots_len, counts_len;
+};
+
+/* The least room that the tables of a state fit in, each part at least as large
+ * as in `least` (may be NULL). 0, or -1 with `why`: more than the kernel can
+ * have. */
+int xdp_room_for(struct xdp_room *, const struct tables *,
+    const struct xdp_room *least, struct errmsg *why);
+/* Do they fit in it? */
+int xdp_room_holds(const struct xdp_room *, const struct tables *);
+
+/* Loads the program; all its memory is zero. NULL with `why`. */
+struct xdp_object *xdp_object_new(const struct xdp_room *, struct errmsg *why);
+void xdp_object_free(struct xdp_object *);
+
+/* Where a copy's tables and slots are, to be written. */
+uint8_t *xdp_object_tables(const struct xdp_object *, uint32_t copy);
+uint16_t *xdp_object_slots(const struct xdp_object *, uint32_t copy);
+struct backend_fwd *xdp_object_backends(
+    const struct xdp_object *, uint32_t copy);
+
+/* The counters of one CPU for one copy: reasons first. */
+uint8_t *xdp_object_counts(
+    const struct xdp_object *, uint32_t cpu, uint32_t copy);
+
+#endif
