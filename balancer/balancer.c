@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "balancer/io/file.h"
+#include "balancer/io/xdp.h"
 #include "balancer/live.h"
 #include "balancer/report.h"
 #include "balancer/serving.h"
@@ -28,6 +29,7 @@ struct options {
 	const char *debug_only;
 	bool debug;
 	bool json;
+	bool detach;
 	struct file_job file;
 };
 
@@ -36,6 +38,7 @@ enum long_option {
 	OPT_WRITE,
 	OPT_MTU,
 	OPT_JSON,
+	OPT_DETACH,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -46,6 +49,7 @@ static const struct option long_options[] = {
     {"write", required_argument, NULL, OPT_WRITE},
     {"mtu", required_argument, NULL, OPT_MTU},
     {"json", no_argument, NULL, OPT_JSON},
+    {"detach", no_argument, NULL, OPT_DETACH},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -55,6 +59,7 @@ static const char usage[] =
     "usage: " PROGRAM " [--config FILE] [-d] [-D TOKEN]\n"
     "       " PROGRAM " [--config FILE] --read FILE --write FILE [--mtu N] "
     "[--json]\n"
+    "       " PROGRAM " [--config FILE] --detach\n"
     "\n"
     "  -c, --config FILE  instead of " CONF_PATH "\n"
     "  -d                 log debug messages too\n"
@@ -65,6 +70,9 @@ static const char usage[] =
     "      --mtu N        of all links in the capture (default: no limit)\n"
     "      --json         the summary as JSON on stdout, not as text on "
     "stderr\n"
+    "      --detach       take the XDP program, which outlives the balancer, "
+    "off all\n"
+    "                     interfaces\n"
     "      --help, --version\n"
     "\n"
     "Without --read it forwards live traffic; see guideway-balancer(8).\n";
@@ -97,6 +105,8 @@ check_options(const struct options *o, bool has_mtu)
 {
 	bool reads = o->file.read != NULL, writes = o->file.write != NULL;
 
+	if (o->detach && (reads || writes))
+		return usage_error("--detach goes with nothing else");
 	if (reads != writes)
 		return usage_error("--read and --write go together");
 	if (!reads && (has_mtu || o->json))
@@ -138,6 +148,9 @@ parse_options(struct options *o, int argc, char *argv[])
 			break;
 		case OPT_JSON:
 			o->json = true;
+			break;
+		case OPT_DETACH:
+			o->detach = true;
 			break;
 		case OPT_HELP:
 			fputs(usage, stdout);
@@ -186,7 +199,9 @@ summarise(const struct options *o, const struct serving *serving)
 	struct arena *arena = arena_new();
 	int r = -1;
 
-	if (arena != NULL && report_fill(arena, &status, serving, false) == 0) {
+	if (arena != NULL &&
+	    report_fill(arena, &status, serving, serving->counters, false) ==
+		0) {
 		r = 0;
 		if (o->json)
 			r = report_print_json(stdout, &status);
@@ -237,6 +252,8 @@ balancer_main(int argc, char *argv[])
 	log_init(PROGRAM, o.debug, o.debug_only);
 	if ((conf = conf_load(o.config, &why)) == NULL)
 		r = -1;
+	else if (o.detach)
+		r = xdp_detach(conf->bpf_dir, &why);
 	else if (o.file.read != NULL)
 		r = run_file(&o, conf, &why);
 	else

@@ -17,6 +17,7 @@
 #include "balancer/io/nexthop.h"
 #include "balancer/io/ports.h"
 #include "balancer/io/tx.h"
+#include "balancer/io/xdp.h"
 #include "balancer/report.h"
 #include "balancer/serving.h"
 #include "common/arena.h"
@@ -38,6 +39,13 @@
  * worse. */
 #define PRIVILEGES (PRIVILEGE_NET_ADMIN | PRIVILEGE_NET_RAW)
 
+/* And two with XDP, since a state may need a program with more room: CAP_BPF
+ * loads it, and without CAP_PERFMON the kernel takes none that follows headers
+ * of variable length. */
+#define PRIVILEGES_XDP (PRIVILEGE_BPF | PRIVILEGE_PERFMON)
+
+#define TICK_S 1
+
 struct live {
 	struct event_base *base;
 	struct serving serving;
@@ -47,7 +55,8 @@ struct live {
 	struct announce *announce;  /* NULL: nothing is announced */
 	uint64_t next_hops_version; /* changes when one comes or goes */
 	struct server *server;
-	struct event *signals[N_SIGNALS];
+	struct event *signals[N_SIGNALS], *tick;
+	struct errmsg no_xdp; /* why */
 	struct mono started;
 	char socket_path[108];
 	bool listens, ending;
@@ -63,6 +72,8 @@ on_next_hop(void *ctx, size_t position, const struct fib_next_hop *hop)
 	bool had_one = fib_has_next_hop(fib, position);
 
 	fib_set_next_hop(fib, position, hop);
+	if (live->env.xdp != NULL)
+		xdp_set_next_hop(live->env.xdp, position);
 	if (fib_has_next_hop(fib, position) != had_one)
 		live->next_hops_version++;
 }
@@ -74,17 +85,21 @@ on_links(void *ctx)
 
 	if (live->ports != NULL)
 		ports_check(live->ports);
+	if (live->env.xdp != NULL)
+		xdp_check_links(live->env.xdp);
 	if (live->announce != NULL)
 		announce_check(live->announce);
 }
 
 /* Before a new state is switched in: all its backends have the next hops that
- * are known. */
+ * are known. With XDP it is in force then, since that can refuse it. */
 static int
 prepare(void *ctx, struct fib *fib, struct errmsg *why)
 {
 	struct live *live = ctx;
 	const struct forwarding *f = fib_state(fib);
+	const struct forwarding *old = serving_state(&live->serving);
+	struct errmsg ignored;
 
 	if (live->nexthop == NULL)
 		return 0;
@@ -92,7 +107,31 @@ prepare(void *ctx, struct fib *fib, struct errmsg *why)
 		return -1;
 	for (size_t i = 0; i < f->n_backends; i++)
 		fib_set_next_hop(fib, i, nexthop_get(live->nexthop, i));
-	return 0;
+	if (live->env.xdp == NULL || xdp_install(live->env.xdp, fib, why) == 0)
+		return 0;
+	(void)nexthop_set(
+	    live->nexthop, old->backends, old->n_backends, &ignored);
+	return -1;
+}
+
+/* What both paths have counted; NULL: out of memory. */
+static struct counters *
+counted(const struct live *live)
+{
+	const struct forwarding *f = serving_state(&live->serving);
+	struct counters *c = counters_new(f, live->serving.counters, f);
+
+	if (c != NULL && live->env.xdp != NULL)
+		xdp_count(live->env.xdp, c);
+	return c;
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+	struct live *live = ctx;
+
+	xdp_tick(live->env.xdp, live->serving.counters);
 }
 
 /* The kernel answers for such a VIP itself, with a reset. */
@@ -145,7 +184,8 @@ install(struct live *live, struct wire_request *request, struct evbuffer *out)
 	    state->n_backends);
 	warn_of_local_vips(live, state);
 	if ((arena = arena_new()) != NULL &&
-	    report_fill(arena, &status, &live->serving, true) == 0)
+	    report_fill(arena, &status, &live->serving, live->serving.counters,
+		true) == 0)
 		r = wire_put_installed(out, request->id, status.generation,
 		    status.tables, status.n_tables);
 	arena_free(arena);
@@ -202,7 +242,13 @@ static int
 fill_status(struct live *live, struct arena *arena, struct balancer_status *st,
     bool read_back)
 {
-	if (report_fill(arena, st, &live->serving, read_back) == -1 ||
+	struct counters *c = counted(live);
+	int r = -1;
+
+	if (c != NULL)
+		r = report_fill(arena, st, &live->serving, c, read_back);
+	counters_free(c);
+	if (r == -1 ||
 	    (live->ports != NULL &&
 		ports_report(live->ports, arena, &st->interfaces,
 		    &st->n_interfaces) == -1))
@@ -234,15 +280,17 @@ status(struct live *live, struct wire_request *request, struct evbuffer *out)
 static int
 pong(struct live *live, struct wire_request *request, struct evbuffer *out)
 {
+	struct counters *c = counted(live);
 	struct balancer_pong p = {
 	    .generation = serving_state(&live->serving)->generation,
-	    .vip_packets = counters_vip_packets(live->serving.counters),
+	    .vip_packets = c != NULL ? counters_vip_packets(c) : 0,
 	    .next_hops_version = live->next_hops_version,
 	    .device_name = "",
 	    .device_error = "announce.enabled is false for the balancer, or it "
 			    "has no interfaces",
 	};
 
+	counters_free(c);
 	if (live->announce != NULL)
 		announce_report(live->announce, &p);
 	return wire_put_pong(out, request->id, &p);
@@ -382,15 +430,46 @@ start_core(struct live *live, struct errmsg *why)
 	return 0;
 }
 
+static bool
+wants_xdp(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_interfaces; i++) {
+		if (conf->interfaces[i].driver != CONF_DRIVER_PCAP)
+			return true;
+	}
+	return false;
+}
+
+/* Without it, interfaces that leave the choice to us have another driver. */
+static int
+start_xdp(struct live *live, const struct conf *conf, struct errmsg *why)
+{
+	const struct timeval tick = {TICK_S, 0};
+
+	live->env.no_xdp = live->no_xdp.text;
+	if (!wants_xdp(conf))
+		return 0;
+	live->env.xdp = xdp_new(conf, live->base, &live->no_xdp);
+	if (live->env.xdp == NULL)
+		return 0;
+	live->tick = event_new(live->base, -1, EV_PERSIST, on_tick, live);
+	if (live->tick == NULL || event_add(live->tick, &tick) == -1)
+		return errmsg_set(why, "event loop: cannot add an event");
+	return 0;
+}
+
 static int
 start_interfaces(struct live *live, const struct conf *conf, struct errmsg *why)
 {
 	const struct nexthop_handler handler = {on_next_hop, on_links, live};
+	unsigned privileges = PRIVILEGES;
 
 	live->env.base = live->base;
 	live->env.forwarder = &live->serving.forwarder;
 	if ((live->env.tx = tx_new(why)) == NULL ||
 	    (live->nexthop = nexthop_new(live->base, &handler, why)) == NULL)
+		return -1;
+	if (start_xdp(live, conf, why) == -1)
 		return -1;
 	live->ports = ports_new(&live->env, live->nexthop, conf->interfaces,
 	    conf->n_interfaces, why);
@@ -401,7 +480,9 @@ start_interfaces(struct live *live, const struct conf *conf, struct errmsg *why)
 	    (live->announce = announce_new(
 		 live->base, &conf->announce, live->ports, why)) == NULL)
 		return -1;
-	return privilege_drop(conf->user, PRIVILEGES, why);
+	if (live->env.xdp != NULL)
+		privileges |= PRIVILEGES_XDP;
+	return privilege_drop(conf->user, privileges, why);
 }
 
 /* Without interfaces it only answers the agent, and needs no privileges: for
@@ -438,13 +519,18 @@ stop(struct live *live)
 	if (live->listens)
 		(void)unlink(live->socket_path);
 	announce_free(live->announce);
+	if (live->env.xdp != NULL)
+		xdp_tick(live->env.xdp, live->serving.counters);
 	ports_free(live->ports);
+	xdp_free(live->env.xdp);
 	nexthop_free(live->nexthop);
 	tx_free(live->env.tx);
 	for (int i = 0; i < N_SIGNALS; i++) {
 		if (live->signals[i] != NULL)
 			event_free(live->signals[i]);
 	}
+	if (live->tick != NULL)
+		event_free(live->tick);
 	if (live->base != NULL)
 		event_base_free(live->base);
 	serving_clear(&live->serving);

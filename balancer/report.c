@@ -97,10 +97,9 @@ fill_backends(struct arena *arena, struct balancer_status *st,
 
 int
 report_fill(struct arena *arena, struct balancer_status *st,
-    const struct serving *serving, bool read_back)
+    const struct serving *serving, const struct counters *c, bool read_back)
 {
 	const struct forwarding *f = serving_state(serving);
-	const struct counters *c = serving->counters;
 
 	st->version = PACKAGE_VERSION;
 	st->generation = f->generation;

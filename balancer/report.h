@@ -10,13 +10,15 @@
 #include "common/balancer_report.h"
 
 struct arena;
+struct counters;
 struct serving;
 
 /* Fills generation, reasons, services and backends (without their next hops)
- * and, with read_back, the digests of the tables. Borrows from `serving`; the
- * rest is of the arena. 0, or -1: out of memory. */
+ * and, with read_back, the digests of the tables. `counted` is laid out for the
+ * state. Borrows from `serving`; the rest is of the arena. 0, or -1: out of
+ * memory. */
 int report_fill(struct arena *, struct balancer_status *,
-    const struct serving *, bool read_back);
+    const struct serving *, const struct counters *counted, bool read_back);
 
 /* For people: one line each, only what is above zero. The other writes one JSON
  * object, everything in it; -1: out of memory. */

@@ -22,8 +22,10 @@
 
 #define CONF_IDENTITY_PATH SYSCONFDIR "/guideway/identity.pem"
 
-#define CONF_SIZE_MAX (8u << 20) /* bytes of the file */
-#define CONF_USER     "guideway" /* default of node.user, where it exists */
+#define CONF_SIZE_MAX       (8u << 20) /* bytes of the file */
+#define CONF_INTERFACES_MAX 64
+#define CONF_BPF_DIR        "/sys/fs/bpf/guideway" /* default of balancer.bpf_dir */
+#define CONF_USER           "guideway" /* default of node.user, where it exists */
 
 #define CONF_CLUSTER_NODES_MAX 64
 #define CONF_CLUSTER_PORT      7411
@@ -38,14 +40,26 @@ const char *intent_name(enum intent);
 
 enum conf_driver {
 	CONF_DRIVER_AUTO,
+	CONF_DRIVER_XDP,
 	CONF_DRIVER_PCAP
 };
 
 const char *conf_driver_name(enum conf_driver);
 
+/* Where the XDP program runs: in the network card's driver, before the kernel
+ * has made anything of the frame; or behind it, on any interface. */
+enum conf_xdp_mode {
+	CONF_XDP_MODE_AUTO, /* native where it works */
+	CONF_XDP_MODE_NATIVE,
+	CONF_XDP_MODE_GENERIC
+};
+
+const char *conf_xdp_mode_name(enum conf_xdp_mode);
+
 struct conf_interface {
 	char *name;
 	enum conf_driver driver;
+	enum conf_xdp_mode xdp_mode;
 };
 
 struct conf_backend {
@@ -131,6 +145,7 @@ struct conf {
 	char *node_name;
 	char *run_dir; /* sockets: RUN_DIR/balancer.sock, RUN_DIR/agent.sock */
 	char *state_dir; /* what survives restarts */
+	char *bpf_dir;   /* on a bpffs: what goes on without the balancer */
 	char *user;      /* whom the daemons become; NULL: stay who they are */
 	struct arena *arena; /* holds all that the pointers here point at */
 	uint8_t seed[FORWARDING_SEED_LEN];

@@ -126,6 +126,22 @@ set_state_dir(const struct check *c)
 	return set_text(c, &c->conf->state_dir, dir);
 }
 
+static int
+set_bpf_dir(const struct check *c)
+{
+	const char *dir = c->raw->balancer.bpf_dir;
+
+	if (dir == NULL)
+		dir = CONF_BPF_DIR;
+	else if (dir[0] != '/' || strlen(dir) > STATE_DIR_MAX)
+		return conf_tree_fail(c->tree,
+		    conf_tree_at(c->tree, "balancer.bpf_dir"), c->why,
+		    "bpf_dir must begin with '/' and have at most %d "
+		    "characters, got '%s'",
+		    STATE_DIR_MAX, conf_show(dir).text);
+	return set_text(c, &c->conf->bpf_dir, dir);
+}
+
 /* That a named user exists is seen when it is needed: a file may be checked on
  * another machine. */
 static int
@@ -181,6 +197,7 @@ set_interfaces(const struct check *c)
 		if (set_text(c, &out[i].name, name) == -1)
 			return -1;
 		out[i].driver = raw->interfaces[i].driver;
+		out[i].xdp_mode = raw->interfaces[i].xdp_mode;
 		c->conf->n_interfaces++;
 	}
 	return 0;
@@ -556,9 +573,10 @@ conf_check(const char *path, const struct raw_conf *raw,
 		return NULL;
 	}
 	if (set_node_name(&c) == 0 && set_run_dir(&c) == 0 &&
-	    set_state_dir(&c) == 0 && set_user(&c) == 0 &&
-	    set_interfaces(&c) == 0 && set_announce(&c) == 0 &&
-	    set_sources(&c) == 0 && set_seed(&c) == 0 &&
+	    set_state_dir(&c) == 0 && set_bpf_dir(&c) == 0 &&
+	    set_user(&c) == 0 && set_interfaces(&c) == 0 &&
+	    set_announce(&c) == 0 && set_sources(&c) == 0 &&
+	    set_seed(&c) == 0 &&
 	    conf_cluster_check(conf, &raw->cluster, tree, why) == 0 &&
 	    set_services(&c) == 0 && conf_cross(conf, tree, why) == 0)
 		return conf;

@@ -50,6 +50,7 @@ conf_copy_local(const struct conf *from)
 	    own_text(arena, &c->node_name) == 0 &&
 	    own_text(arena, &c->run_dir) == 0 &&
 	    own_text(arena, &c->state_dir) == 0 &&
+	    own_text(arena, &c->bpf_dir) == 0 &&
 	    own_text(arena, &c->user) == 0 &&
 	    own_text(arena, &c->announce.device) == 0 &&
 	    own_text(arena, &c->announce.bird_socket) == 0 &&

@@ -73,9 +73,13 @@ print_balancer(FILE *out, const struct conf *c)
 	for (size_t i = 0; i < c->n_interfaces; i++) {
 		fputs("    - {name: ", out);
 		print_word(out, c->interfaces[i].name);
-		fprintf(out, ", driver: %s}\n",
-		    conf_driver_name(c->interfaces[i].driver));
+		fprintf(out, ", driver: %s, xdp_mode: %s}\n",
+		    conf_driver_name(c->interfaces[i].driver),
+		    conf_xdp_mode_name(c->interfaces[i].xdp_mode));
 	}
+	fputs("  bpf_dir: ", out);
+	print_word(out, c->bpf_dir);
+	fputc('\n', out);
 	print_sources(out, c);
 }
 

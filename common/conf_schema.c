@@ -9,7 +9,14 @@
 
 static const cyaml_strval_t drivers[] = {
     {"auto", CONF_DRIVER_AUTO},
+    {"xdp", CONF_DRIVER_XDP},
     {"pcap", CONF_DRIVER_PCAP},
+};
+
+static const cyaml_strval_t xdp_modes[] = {
+    {"auto", CONF_XDP_MODE_AUTO},
+    {"native", CONF_XDP_MODE_NATIVE},
+    {"generic", CONF_XDP_MODE_GENERIC},
 };
 
 static const cyaml_strval_t intents[] = {
@@ -65,6 +72,12 @@ conf_driver_name(enum conf_driver driver)
 }
 
 const char *
+conf_xdp_mode_name(enum conf_xdp_mode mode)
+{
+	return word(xdp_modes, CYAML_ARRAY_LEN(xdp_modes), mode);
+}
+
+const char *
 conf_protocol_word(int protocol)
 {
 	return word(protocols, CYAML_ARRAY_LEN(protocols), protocol);
@@ -111,6 +124,9 @@ static const cyaml_schema_field_t interface_fields[] = {
 	    struct raw_interface, name, 1, CYAML_UNLIMITED),
 	CYAML_FIELD_ENUM("driver", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
 	    struct raw_interface, driver, drivers, CYAML_ARRAY_LEN(drivers)),
+	CYAML_FIELD_ENUM("xdp_mode", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+	    struct raw_interface, xdp_mode, xdp_modes,
+	    CYAML_ARRAY_LEN(xdp_modes)),
 	CYAML_FIELD_END
 };
 
@@ -125,6 +141,8 @@ static const cyaml_schema_field_t balancer_fields[] = {
 	    0, CONF_INTERFACES_MAX),
 	CYAML_FIELD_SEQUENCE("encap_source", OPTIONAL,
 	    struct raw_balancer, encap_source, &text_entry, 1, 2),
+	CYAML_FIELD_STRING_PTR("bpf_dir", OPTIONAL,
+	    struct raw_balancer, bpf_dir, 1, CYAML_UNLIMITED),
 	CYAML_FIELD_END
 };
 

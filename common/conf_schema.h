@@ -18,11 +18,10 @@
 #include "common/conf.h"
 #include "common/conf_tree.h"
 
-#define CONF_INTERFACES_MAX 64
-
 struct raw_interface {
 	char *name;
 	enum conf_driver driver;
+	enum conf_xdp_mode xdp_mode;
 };
 
 struct raw_backend {
@@ -80,6 +79,7 @@ struct raw_balancer {
 	uint32_t interfaces_count;
 	char **encap_source;
 	uint32_t encap_source_count;
+	char *bpf_dir;
 };
 
 struct raw_cluster_node {
@@ -107,7 +107,7 @@ struct raw_conf {
 extern const cyaml_schema_value_t conf_schema;
 
 /* The word of a value, from the same table. "?" for none. intent_name and
- * conf_driver_name (common/conf.h) are there as well. */
+ * conf_driver_name, conf_xdp_mode_name (common/conf.h) are there as well. */
 const char *conf_protocol_word(int protocol);
 const char *conf_oversize_word(enum raw_oversize);
 const char *conf_switch_word(enum raw_switch);

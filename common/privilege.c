@@ -19,6 +19,8 @@ static const struct {
 } known[] = {
     {PRIVILEGE_NET_ADMIN, CAP_NET_ADMIN, "CAP_NET_ADMIN"},
     {PRIVILEGE_NET_RAW, CAP_NET_RAW, "CAP_NET_RAW"},
+    {PRIVILEGE_BPF, CAP_BPF, "CAP_BPF"},
+    {PRIVILEGE_PERFMON, CAP_PERFMON, "CAP_PERFMON"},
 };
 #define N_KNOWN (sizeof(known) / sizeof(known[0]))
 

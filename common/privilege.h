@@ -3,7 +3,8 @@
  *
  * It keeps the few capabilities that it needs for good; each daemon names its
  * own, with the reason. None of them lets a process read or write anybody's
- * files or processes. */
+ * files; the last two together let it load programs that read the kernel's
+ * memory. */
 #ifndef COMMON_PRIVILEGE_H
 #define COMMON_PRIVILEGE_H
 
@@ -12,7 +13,9 @@
 /* Capabilities; sets of them are or-ed together. */
 enum {
 	PRIVILEGE_NET_ADMIN = 1 << 0, /* CAP_NET_ADMIN */
-	PRIVILEGE_NET_RAW = 1 << 1    /* CAP_NET_RAW */
+	PRIVILEGE_NET_RAW = 1 << 1,   /* CAP_NET_RAW */
+	PRIVILEGE_BPF = 1 << 2,       /* CAP_BPF */
+	PRIVILEGE_PERFMON = 1 << 3    /* CAP_PERFMON */
 };
 
 /* Have we all of the set? 0, or -1 with `why`, which names what is missing. */

@@ -20,7 +20,7 @@ struct xdp_room {
 	uint32_t vip_mask, endpoint_mask, service_mask, backend_mask;
 	uint32_t chunk_mask; /* of slots */
 	/* In a value of the map `tables`, behind struct xdp_head. */
-	uint32_t vips_at, endpoints_at, services_at, backends_at;
+	uint32_t vips_at, endpoints_at, services_at, backends_at, names_at;
 	uint32_t tables_len;
 	/* In a value of the map `counts`, behind the reasons. */
 	uint32_t service_counts_at, service_reasons_at, backend_counts_at;
@@ -29,11 +29,14 @@ struct xdp_room {
 };
 
 /* Map `tables`: an array of XDP_COPIES. The tables of a state may be smaller
- * than the room for them: their own masks say where hashes point. */
+ * than the room for them: their own masks say where hashes point. The services'
+ * names, XDP_NAME_LEN bytes each, are for who takes the maps over. */
+#define XDP_NAME_LEN 64
 struct xdp_head {
 	struct hash_keys keys;
 	uint32_t vip_mask, endpoint_mask;
-	uint32_t pad[14];
+	uint32_t n_services, n_backends;
+	uint32_t pad[12];
 };
 _Static_assert(sizeof(struct xdp_head) % 64 == 0, "whole cache lines");
 
@@ -44,7 +47,8 @@ _Static_assert(sizeof(struct xdp_head) % 64 == 0, "whole cache lines");
 
 /* Map `counts`: an array of XDP_COPIES for each CPU, first those of CPU 0; each
  * begins with one number for each reason. What is forwarded is counted by
- * service and by backend, and its reasons follow from that. */
+ * service and by backend, and its reasons follow from that. One CPU more than
+ * there are is the ledger: what was counted before, and in user space. */
 struct xdp_count {
 	uint64_t packets;
 	uint64_t bytes;

@@ -181,6 +181,16 @@ fail:
 }
 
 void
+counters_clear(struct counters *c)
+{
+	memset(c->reasons, 0, sizeof(c->reasons));
+	memset(c->services, 0, c->n_services * sizeof(*c->services));
+	memset(
+	    c->service_reasons, 0, c->n_services * sizeof(*c->service_reasons));
+	memset(c->backends, 0, c->n_backends * sizeof(*c->backends));
+}
+
+void
 counters_free(struct counters *c)
 {
 	if (c == NULL)

@@ -32,6 +32,9 @@ struct counters *counters_new(const struct forwarding *state,
     const struct counters *prev, const struct forwarding *prev_state);
 void counters_free(struct counters *);
 
+/* All of them back to zero: somebody else has counted them. */
+void counters_clear(struct counters *);
+
 /* Packets for any VIP that were taken in, whatever became of them: forwarded,
  * answered or dropped, and not yet those that are held. What passes to the
  * kernel is not ours, even with a VIP as its destination. */

@@ -12,12 +12,15 @@
 
 struct event_base;
 struct tx;
+struct xdp;
 
 /* What every driver works with. */
 struct driver_env {
 	struct event_base *base;
 	struct forwarder *forwarder; /* its fib is switched between events */
 	struct tx *tx;
+	struct xdp *xdp;    /* NULL: none */
+	const char *no_xdp; /* why */
 };
 
 /* Whose interface it is. */
@@ -55,8 +58,11 @@ struct driver {
 	void (*set_mtu)(struct driver_handle *, uint32_t mtu);
 	/* Since it was opened. Called at least once a minute. */
 	void (*count)(struct driver_handle *, struct driver_count *);
+	/* How it does that here; NULL: there is nothing to say. */
+	const char *(*detail)(const struct driver_handle *);
 };
 
+extern const struct driver driver_xdp;
 extern const struct driver driver_pcap;
 
 #endif

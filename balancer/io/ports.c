@@ -22,6 +22,7 @@ struct port {
 	struct ports *ports;
 	const struct driver *driver;
 	bool chosen;                  /* by us: the configuration says auto */
+	struct errmsg not_better;     /* why not a driver before it; empty */
 	struct driver_handle *handle; /* NULL: waiting */
 	struct driver_link link;
 	struct driver_count before; /* of former handles */
@@ -39,12 +40,13 @@ struct ports {
 };
 
 /* In the order in which `auto` takes them. */
-static const struct driver *const drivers[] = {&driver_pcap};
+static const struct driver *const drivers[] = {&driver_xdp, &driver_pcap};
+#define N_DRIVERS (sizeof(drivers) / sizeof(drivers[0]))
 
 static const struct driver *
 choose(enum conf_driver wanted)
 {
-	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+	for (size_t i = 0; i < N_DRIVERS; i++) {
 		if (wanted == CONF_DRIVER_AUTO ||
 		    strcmp(conf_driver_name(wanted), drivers[i]->name) == 0)
 			return drivers[i];
@@ -91,23 +93,60 @@ on_failed(void *ctx, const char *why)
 	wait_for(p, why);
 }
 
+/* With the driver that is configured; or the first that works, and why not the
+ * one before it. */
+static int
+open_driver(struct port *p, struct errmsg *why)
+{
+	const struct ports *ports = p->ports;
+
+	p->not_better.text[0] = '\0';
+	for (size_t i = 0; i < N_DRIVERS; i++) {
+		if (!p->chosen && drivers[i] != p->driver)
+			continue;
+		p->driver = drivers[i];
+		p->handle = p->driver->open(
+		    ports->env, &p->link, ports->state, why);
+		if (p->handle != NULL)
+			return 0;
+		p->not_better = *why;
+	}
+	return -1;
+}
+
+/* "auto: forwards in the kernel; generic mode" */
+static void
+describe(const struct port *p, char *text, size_t len)
+{
+	const char *detail = p->handle != NULL && p->driver->detail != NULL
+	    ? p->driver->detail(p->handle)
+	    : NULL;
+
+	snprintf(text, len, "%s%s%s%s%s%s", p->chosen ? "auto: " : "configured",
+	    p->chosen ? p->driver->merit : "",
+	    p->handle != NULL && p->not_better.text[0] != '\0'
+		? "; not better: "
+		: "",
+	    p->handle != NULL ? p->not_better.text : "",
+	    detail != NULL ? "; " : "", detail != NULL ? detail : "");
+}
+
 static void
 open_port(struct port *p, const struct netlink_link *link)
 {
-	struct ports *ports = p->ports;
+	char text[sizeof(p->waiting.text) + 256];
 	struct errmsg why;
 
 	p->link = (struct driver_link){
 	    p->name, link->ifindex, link->mtu, on_failed, p};
-	p->handle = p->driver->open(ports->env, &p->link, ports->state, &why);
-	if (p->handle == NULL) {
+	if (open_driver(p, &why) == -1) {
 		wait_for(p, why.text);
 		return;
 	}
 	p->waiting.text[0] = '\0';
-	log_info("port", "%s: driver %s (%s%s), MTU %u", p->name,
-	    p->driver->name, p->chosen ? "auto: " : "configured",
-	    p->chosen ? p->driver->merit : "", link->mtu);
+	describe(p, text, sizeof(text));
+	log_info("port", "%s: driver %s (%s), MTU %u", p->name, p->driver->name,
+	    text, link->mtu);
 }
 
 /* Does the kernel route packets that come in through it? Then those for a VIP
@@ -282,11 +321,10 @@ ports_free(struct ports *ports)
 static const char *
 detail(const struct port *p, struct arena *arena)
 {
-	char text[sizeof(p->waiting.text) + 128];
+	char text[2 * sizeof(p->waiting.text) + 256], how[sizeof(text) / 2];
 
-	snprintf(text, sizeof(text), "%s%s%s%s%s",
-	    p->chosen ? "auto: " : "configured",
-	    p->chosen ? p->driver->merit : "",
+	describe(p, how, sizeof(how));
+	snprintf(text, sizeof(text), "%s%s%s%s", how,
 	    p->waiting.text[0] != '\0' ? "; waiting for it: " : "",
 	    p->waiting.text,
 	    p->kernel_forwards ? "; the kernel forwards as well" : "");

@@ -59,6 +59,7 @@ lay_out(struct xdp_room *r)
 	    sizeof(struct endpoint_entry));
 	r->backends_at = (uint32_t)place(
 	    &next, backends, sizeof(struct backend_fwd));
+	r->names_at = (uint32_t)place(&next, services, XDP_NAME_LEN);
 	if (next > VALUE_MAX)
 		return -1;
 	r->tables_len = (uint32_t)next;
@@ -155,33 +156,66 @@ size_maps(struct xdp_bpf *skel, const struct xdp_room *room)
 	    bpf_map__set_max_entries(skel->maps.slots, chunks) ||
 	    bpf_map__set_value_size(skel->maps.counts, room->counts_len) ||
 	    bpf_map__set_max_entries(
-		skel->maps.counts, XDP_COPIES * room->cpus);
+		skel->maps.counts, XDP_COPIES * (room->cpus + 1));
+}
+
+static void
+list_maps(const struct xdp_bpf *skel, struct bpf_map *maps[XDP_MAPS])
+{
+	maps[XDP_MAP_CONTROL] = skel->maps.bss;
+	maps[XDP_MAP_TABLES] = skel->maps.tables;
+	maps[XDP_MAP_SLOTS] = skel->maps.slots;
+	maps[XDP_MAP_COUNTS] = skel->maps.counts;
+	maps[XDP_MAP_PORTS] = skel->maps.ports;
+}
+
+/* With the maps of another object; the descriptors stay the caller's. */
+static int
+reuse_maps(struct bpf_map *maps[XDP_MAPS], const int fds[XDP_MAPS])
+{
+	for (int i = 0; i < XDP_MAPS; i++) {
+		if (bpf_map__reuse_fd(maps[i], fds[i]) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int
-open_object(
-    struct xdp_object *o, const struct xdp_room *room, struct errmsg *why)
+map_all(struct xdp_object *o, struct bpf_map *maps[XDP_MAPS])
 {
+	for (int i = 0; i < XDP_MAPS; i++)
+		o->maps[i] = bpf_map__fd(maps[i]);
+	o->program = bpf_program__fd(o->skel->progs.guideway_xdp);
+	o->renew = bpf_program__fd(o->skel->progs.guideway_renew);
+	o->control = &o->skel->bss->control;
+	o->tables = map_memory(maps[XDP_MAP_TABLES], &o->tables_len);
+	o->slots = map_memory(maps[XDP_MAP_SLOTS], &o->slots_len);
+	o->counts = map_memory(maps[XDP_MAP_COUNTS], &o->counts_len);
+	return o->tables == NULL || o->slots == NULL || o->counts == NULL ? -1
+									  : 0;
+}
+
+static int
+open_object(struct xdp_object *o, const struct xdp_room *room,
+    const int reuse[XDP_MAPS], struct errmsg *why)
+{
+	struct bpf_map *maps[XDP_MAPS];
 	struct xdp_bpf *skel;
 
 	libbpf_set_print(to_log);
 	if ((skel = o->skel = xdp_bpf__open()) == NULL)
 		return errmsg_sys(why, "XDP program");
-	skel->rodata->room = *room;
-	if (size_maps(skel, room) != 0)
+	list_maps(skel, maps);
+	skel->rodata->room = o->room = *room;
+	if ((reuse != NULL ? reuse_maps(maps, reuse) : size_maps(skel, room)) !=
+	    0)
 		return errmsg_sys(why, "XDP program: maps");
 	if (xdp_bpf__load(skel) != 0)
 		return errmsg_sys(why, "XDP program: the kernel refuses it");
-	o->room = *room;
-	o->program = bpf_program__fd(skel->progs.guideway_xdp);
-	o->renew = bpf_program__fd(skel->progs.guideway_renew);
-	o->ports = bpf_map__fd(skel->maps.ports);
-	o->tables = map_memory(skel->maps.tables, &o->tables_len);
-	o->slots = map_memory(skel->maps.slots, &o->slots_len);
-	o->counts = map_memory(skel->maps.counts, &o->counts_len);
-	if (o->tables == NULL || o->slots == NULL || o->counts == NULL)
+	if (map_all(o, maps) == -1)
 		return errmsg_sys(why, "XDP program: memory of its maps");
-	o->control = &skel->bss->control;
+	if (reuse != NULL)
+		return 0;
 	o->control->layout = XDP_LAYOUT;
 	o->control->room = *room;
 	o->control->mtu = UINT32_MAX;
@@ -189,7 +223,8 @@ open_object(
 }
 
 struct xdp_object *
-xdp_object_new(const struct xdp_room *room, struct errmsg *why)
+xdp_object_new(
+    const struct xdp_room *room, const int reuse[XDP_MAPS], struct errmsg *why)
 {
 	struct xdp_object *o = calloc(1, sizeof(*o));
 
@@ -197,7 +232,7 @@ xdp_object_new(const struct xdp_room *room, struct errmsg *why)
 		errmsg_sys(why, "XDP program");
 		return NULL;
 	}
-	if (open_object(o, room, why) == -1) {
+	if (open_object(o, room, reuse, why) == -1) {
 		xdp_object_free(o);
 		return NULL;
 	}
@@ -238,11 +273,4 @@ xdp_object_backends(const struct xdp_object *o, uint32_t copy)
 {
 	return (struct backend_fwd *)(xdp_object_tables(o, copy) +
 	    o->room.backends_at);
-}
-
-uint8_t *
-xdp_object_counts(const struct xdp_object *o, uint32_t cpu, uint32_t copy)
-{
-	return o->counts +
-	    ((size_t)cpu * XDP_COPIES + copy) * o->room.counts_len;
 }

@@ -13,10 +13,19 @@
 struct tables;
 struct xdp_bpf;
 
+enum xdp_map {
+	XDP_MAP_CONTROL, /* struct xdp_control */
+	XDP_MAP_TABLES,
+	XDP_MAP_SLOTS,
+	XDP_MAP_COUNTS,
+	XDP_MAP_PORTS,
+	XDP_MAPS
+};
+
 struct xdp_object {
 	struct xdp_bpf *skel;
 	int program, renew; /* file descriptors */
-	int ports;          /* the map of interfaces */
+	int maps[XDP_MAPS];
 	struct xdp_control *control;
 	struct xdp_room room;
 	/* Memory-mapped. */
@@ -32,8 +41,11 @@ int xdp_room_for(struct xdp_room *, const struct tables *,
 /* Do they fit in it? */
 int xdp_room_holds(const struct xdp_room *, const struct tables *);
 
-/* Loads the program; all its memory is zero. NULL with `why`. */
-struct xdp_object *xdp_object_new(const struct xdp_room *, struct errmsg *why);
+/* Loads the program, with maps of its own, all zero; or with `reuse`, those of
+ * another object with this room and layout (the descriptors stay the caller's).
+ * NULL with `why`. */
+struct xdp_object *xdp_object_new(
+    const struct xdp_room *, const int reuse[XDP_MAPS], struct errmsg *why);
 void xdp_object_free(struct xdp_object *);
 
 /* Where a copy's tables and slots are, to be written. */
@@ -41,9 +53,5 @@ uint8_t *xdp_object_tables(const struct xdp_object *, uint32_t copy);
 uint16_t *xdp_object_slots(const struct xdp_object *, uint32_t copy);
 struct backend_fwd *xdp_object_backends(
     const struct xdp_object *, uint32_t copy);
-
-/* The counters of one CPU for one copy: reasons first. */
-uint8_t *xdp_object_counts(
-    const struct xdp_object *, uint32_t cpu, uint32_t copy);
 
 #endif

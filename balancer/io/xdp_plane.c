@@ -12,6 +12,7 @@
 #include "balancer/core/counters.h"
 #include "balancer/core/fib.h"
 #include "balancer/core/tables.h"
+#include "balancer/io/xdp_counts.h"
 #include "balancer/io/xdp_grace.h"
 #include "balancer/io/xdp_object.h"
 #include "common/forwarding.h"
@@ -27,12 +28,12 @@ struct copy {
 
 struct xdp_plane {
 	struct copy current;
-	const struct fib *fib;    /* that is in it; NULL: none yet */
-	struct counters *counted; /* by copies before it; laid out for fib */
+	const struct fib *fib; /* that is in it; NULL: it was taken over */
 	/* What was in force before, which packets under way may still count
-	 * in; and whose counters those are. */
+	 * in; whose counters those are, and what was carried over of them. */
 	struct copy left;
 	struct forwarding *left_names;
+	struct counters *left_taken;
 	/* Backends that wait for packets under way. */
 	bool *moving;
 	size_t n_moving;
@@ -40,7 +41,7 @@ struct xdp_plane {
 	uint32_t *ports;
 	size_t n_ports;
 	bool any_port;
-	int (*replaced)(void *, int, struct errmsg *);
+	int (*replaced)(void *, struct xdp_object *, struct errmsg *);
 	void *ctx;
 };
 
@@ -61,7 +62,8 @@ map_port(const struct xdp_object *o, uint32_t ifindex)
 {
 	struct bpf_devmap_val value = {.ifindex = ifindex};
 
-	return bpf_map_update_elem(o->ports, &ifindex, &value, BPF_ANY);
+	return bpf_map_update_elem(
+	    o->maps[XDP_MAP_PORTS], &ifindex, &value, BPF_ANY);
 }
 
 /* 0, or -1: the kernel has no such interface, or there is no room. */
@@ -142,113 +144,56 @@ write_copy(
 	write_tables(to, fib_tables(fib));
 	for (size_t i = 0; i < fib_state(fib)->n_backends; i++)
 		backends[i] = for_program(plane, to->object, fib, i);
-	for (uint32_t cpu = 0; cpu < to->object->room.cpus; cpu++)
-		memset(xdp_object_counts(to->object, cpu, to->number), 0,
-		    to->object->room.counts_len);
+	xdp_counts_set_names(to->object, to->number, fib_state(fib));
 }
 
 /* Counters ------------------------------------------------------------- */
 
-static void
-add_block(struct counters *to, const struct xdp_room *room, const uint8_t *from)
+/* All that a copy has counted, for its own state; NULL: out of memory. */
+static struct counters *
+counters_of(const struct copy *copy, const struct forwarding *names)
 {
-	const uint64_t *reasons = (const uint64_t *)from;
-	const struct xdp_count *services = (const struct xdp_count *)(from +
-	    room->service_counts_at);
-	const struct xdp_count *backends = (const struct xdp_count *)(from +
-	    room->backend_counts_at);
-	const uint64_t(*service_reasons)[REASON_COUNT] =
-	    (const uint64_t(*)[REASON_COUNT])(from + room->service_reasons_at);
+	struct counters *c = counters_new(names, NULL, NULL);
 
-	for (int r = 0; r < REASON_COUNT; r++)
-		to->reasons[r] += reasons[r];
-	for (size_t i = 0; i < to->n_services; i++) {
-		uint64_t packets = services[i].packets;
-
-		for (int r = 0; r < REASON_COUNT; r++)
-			to->service_reasons[i][r] += service_reasons[i][r];
-		to->services[i].packets += packets;
-		to->services[i].bytes += services[i].bytes;
-		to->service_reasons[i][REASON_FORWARD] += packets;
-		to->reasons[REASON_FORWARD] += packets;
-	}
-	for (size_t i = 0; i < to->n_backends; i++) {
-		to->backends[i].packets += backends[i].packets;
-		to->backends[i].bytes += backends[i].bytes;
-	}
-}
-
-/* `to` is laid out for the state that the copy is of. */
-static void
-add_copy(struct counters *to, const struct copy *from)
-{
-	for (uint32_t cpu = 0; cpu < from->object->room.cpus; cpu++)
-		add_block(to, &from->object->room,
-		    xdp_object_counts(from->object, cpu, from->number));
+	if (c != NULL)
+		xdp_counts_add(c, copy->object, copy->number);
+	return c;
 }
 
 static void
-add_counters(struct counters *to, const struct counters *from)
+subtract(struct counter *from, const struct counter *what, size_t n)
 {
-	for (int r = 0; r < REASON_COUNT; r++)
-		to->reasons[r] += from->reasons[r];
-	for (size_t i = 0; i < to->n_services; i++) {
-		to->services[i].packets += from->services[i].packets;
-		to->services[i].bytes += from->services[i].bytes;
-		for (int r = 0; r < REASON_COUNT; r++)
-			to->service_reasons[i][r] +=
-			    from->service_reasons[i][r];
-	}
-	for (size_t i = 0; i < to->n_backends; i++) {
-		to->backends[i].packets += from->backends[i].packets;
-		to->backends[i].bytes += from->backends[i].bytes;
+	for (size_t i = 0; i < n; i++) {
+		from[i].packets -= what[i].packets;
+		from[i].bytes -= what[i].bytes;
 	}
 }
 
-/* The names alone, by which counters are carried over. */
-static struct forwarding *
-names_of(const struct forwarding *state)
-{
-	struct forwarding *names = forwarding_new();
-
-	if (names == NULL)
-		return NULL;
-	names->services = calloc(
-	    state->n_services + 1, sizeof(*names->services));
-	names->backends = calloc(
-	    state->n_backends + 1, sizeof(*names->backends));
-	if (names->services == NULL || names->backends == NULL) {
-		forwarding_free(names);
-		return NULL;
-	}
-	names->n_services = state->n_services;
-	names->n_backends = state->n_backends;
-	for (size_t i = 0; i < state->n_services; i++)
-		memcpy(names->services[i].name, state->services[i].name,
-		    sizeof(names->services[i].name));
-	memcpy(names->backends, state->backends,
-	    state->n_backends * sizeof(*names->backends));
-	return names;
-}
-
-/* What was left counts no more: takes over what it counted. 0, or -1: out of
- * memory, and nothing has changed. */
+/* What was left counts no more: enters what it has counted since it was left.
+ * 0, or -1: out of memory, and nothing has changed. */
 static int
-take_left_counters(struct xdp_plane *plane)
+take_late_counters(struct xdp_plane *plane)
 {
-	struct counters *then = counters_new(plane->left_names, NULL, NULL);
-	struct counters *now = NULL;
+	const struct counters *taken = plane->left_taken;
+	struct counters *late = counters_of(&plane->left, plane->left_names);
+	struct counters *ours = NULL;
 
-	if (then != NULL) {
-		add_copy(then, &plane->left);
-		now = counters_new(
-		    fib_state(plane->fib), then, plane->left_names);
-	}
-	counters_free(then);
-	if (now == NULL)
+	if (late == NULL)
 		return -1;
-	add_counters(plane->counted, now);
-	counters_free(now);
+	for (int r = 0; r < REASON_COUNT; r++)
+		late->reasons[r] -= taken->reasons[r];
+	for (size_t i = 0; i < late->n_services; i++)
+		for (int r = 0; r < REASON_COUNT; r++)
+			late->service_reasons[i][r] -=
+			    taken->service_reasons[i][r];
+	subtract(late->services, taken->services, late->n_services);
+	subtract(late->backends, taken->backends, late->n_backends);
+	ours = counters_new(fib_state(plane->fib), late, plane->left_names);
+	counters_free(late);
+	if (ours == NULL)
+		return -1;
+	xdp_counts_enter(plane->current.object, plane->current.number, ours);
+	counters_free(ours);
 	return 0;
 }
 
@@ -296,7 +241,9 @@ forget_left(struct xdp_plane *plane)
 		xdp_object_free(plane->left.object);
 	plane->left.object = NULL;
 	forwarding_free(plane->left_names);
+	counters_free(plane->left_taken);
 	plane->left_names = NULL;
+	plane->left_taken = NULL;
 }
 
 /* 0, or -1 with `why`: as before. */
@@ -310,7 +257,7 @@ settle(struct xdp_plane *plane, struct errmsg *why)
 	move_backends(plane);
 	if (plane->left.object == NULL)
 		return 0;
-	if (plane->left_names != NULL && take_left_counters(plane) == -1)
+	if (take_late_counters(plane) == -1)
 		return errmsg_set(why, "XDP: counters: out of memory");
 	forget_left(plane);
 	return 0;
@@ -339,7 +286,7 @@ larger_object(
     struct xdp_plane *plane, const struct xdp_room *room, struct errmsg *why)
 {
 	const struct xdp_control *from = plane->current.object->control;
-	struct xdp_object *o = xdp_object_new(room, why);
+	struct xdp_object *o = xdp_object_new(room, NULL, why);
 
 	if (o == NULL)
 		return NULL;
@@ -376,15 +323,17 @@ switch_to(struct xdp_plane *plane, const struct copy *next, struct errmsg *why)
 	struct xdp_object *o = next->object;
 
 	__atomic_store_n(&o->control->copy, next->number, __ATOMIC_RELEASE);
-	if (o == plane->current.object || plane->replaced == NULL)
+	if ((o == plane->current.object && plane->fib != NULL) ||
+	    plane->replaced == NULL)
 		return 0;
-	return plane->replaced(plane->ctx, o->program, why);
+	return plane->replaced(plane->ctx, o, why);
 }
 
 /* What an install needs besides its copy. */
 struct preparation {
-	struct counters *counted;
 	struct forwarding *names; /* of what will be left */
+	struct counters *taken;   /* that it has counted up to now */
+	struct counters *ledger;  /* the same, for the new state */
 	bool *moving;
 };
 
@@ -392,15 +341,16 @@ static int
 prepare(const struct xdp_plane *plane, const struct forwarding *state,
     struct preparation *p, struct errmsg *why)
 {
-	const struct forwarding *old = plane->fib == NULL
-	    ? NULL
-	    : fib_state(plane->fib);
+	const struct copy *now = &plane->current;
 
-	p->counted = counters_new(state, plane->counted, old);
-	p->names = old == NULL ? NULL : names_of(old);
+	memset(p, 0, sizeof(*p));
+	p->names = xdp_counts_names(now->object, now->number);
+	if (p->names != NULL)
+		p->taken = counters_of(now, p->names);
+	if (p->taken != NULL)
+		p->ledger = counters_new(state, p->taken, p->names);
 	p->moving = calloc(state->n_backends + 1, sizeof(*p->moving));
-	if (p->counted != NULL && (old == NULL || p->names != NULL) &&
-	    p->moving != NULL)
+	if (p->ledger != NULL && p->moving != NULL)
 		return 0;
 	return errmsg_set(why, "XDP: counters: out of memory");
 }
@@ -408,16 +358,32 @@ prepare(const struct xdp_plane *plane, const struct forwarding *state,
 static void
 discard(struct preparation *p)
 {
-	counters_free(p->counted);
 	forwarding_free(p->names);
+	counters_free(p->taken);
+	counters_free(p->ledger);
 	free(p->moving);
+}
+
+/* It is in force: what was is left. */
+static void
+commit(struct xdp_plane *plane, const struct copy *next, const struct fib *fib,
+    struct preparation *p)
+{
+	counters_free(p->ledger);
+	free(plane->moving);
+	plane->left = plane->current;
+	plane->left_names = p->names;
+	plane->left_taken = p->taken;
+	plane->moving = p->moving;
+	plane->current = *next;
+	plane->fib = fib;
 }
 
 int
 xdp_plane_install(
     struct xdp_plane *plane, const struct fib *fib, struct errmsg *why)
 {
-	struct copy next = {NULL, 0};
+	struct copy next = plane->current;
 	struct preparation p;
 
 	if (settle(plane, why) == -1)
@@ -426,16 +392,10 @@ xdp_plane_install(
 	    make_room(plane, fib_tables(fib), &next, why) == -1)
 		goto fail;
 	write_copy(plane, &next, fib);
+	xdp_counts_begin(next.object, next.number, p.ledger);
 	if (switch_to(plane, &next, why) == -1)
 		goto fail;
-	counters_free(plane->counted);
-	free(plane->moving);
-	plane->left = plane->current;
-	plane->left_names = p.names;
-	plane->current = next;
-	plane->fib = fib;
-	plane->counted = p.counted;
-	plane->moving = p.moving;
+	commit(plane, &next, fib, &p);
 	return 0;
 fail:
 	if (next.object != plane->current.object)
@@ -507,10 +467,47 @@ void
 xdp_plane_count(struct xdp_plane *plane, struct counters *to)
 {
 	xdp_plane_settle(plane);
-	if (plane->fib == NULL)
-		return;
-	add_counters(to, plane->counted);
-	add_copy(to, &plane->current);
+	if (plane->fib != NULL)
+		xdp_counts_add(
+		    to, plane->current.object, plane->current.number);
+}
+
+void
+xdp_plane_enter(struct xdp_plane *plane, const struct counters *more)
+{
+	if (plane->fib != NULL)
+		xdp_counts_enter(
+		    plane->current.object, plane->current.number, more);
+}
+
+bool
+xdp_plane_serves(const struct xdp_plane *plane)
+{
+	return plane->fib != NULL;
+}
+
+void
+xdp_plane_allow_ports(struct xdp_plane *plane, bool any)
+{
+	plane->any_port = any;
+}
+
+void
+xdp_plane_check_ports(
+    struct xdp_plane *plane, const uint32_t *ifindexes, size_t n)
+{
+	plane->n_ports = 0;
+	for (size_t i = 0; i < n; i++)
+		(void)add_port(plane, plane->current.object, ifindexes[i]);
+	for (size_t i = 0;
+	     plane->fib != NULL && i < fib_state(plane->fib)->n_backends; i++)
+		xdp_plane_set_next_hop(plane, i);
+}
+
+struct xdp_object *
+xdp_plane_object(const struct xdp_plane *plane)
+{
+	return plane->current.object;
 }
 
 int
@@ -521,7 +518,7 @@ xdp_plane_program(const struct xdp_plane *plane)
 
 void
 xdp_plane_on_replaced(struct xdp_plane *plane,
-    int (*replaced)(void *, int, struct errmsg *), void *ctx)
+    int (*replaced)(void *, struct xdp_object *, struct errmsg *), void *ctx)
 {
 	plane->replaced = replaced;
 	plane->ctx = ctx;
@@ -539,7 +536,7 @@ write_empty(const struct copy *to)
 }
 
 struct xdp_plane *
-xdp_plane_new(const char *pin_dir, struct errmsg *why)
+xdp_plane_new(struct xdp_object *taken, struct errmsg *why)
 {
 	static const struct tables nothing;
 	struct xdp_plane *plane = calloc(1, sizeof(*plane));
@@ -550,8 +547,14 @@ xdp_plane_new(const char *pin_dir, struct errmsg *why)
 		return NULL;
 	}
 	plane->any_port = true;
+	if (taken != NULL) {
+		plane->current = (struct copy){
+		    taken, taken->control->copy & (XDP_COPIES - 1)};
+		return plane;
+	}
 	if (xdp_room_for(&room, &nothing, NULL, why) == -1 ||
-	    (plane->current.object = xdp_object_new(&room, why)) == NULL) {
+	    (plane->current.object = xdp_object_new(&room, NULL, why)) ==
+		NULL) {
 		xdp_plane_free(plane);
 		return NULL;
 	}
@@ -566,7 +569,6 @@ xdp_plane_free(struct xdp_plane *plane)
 		return;
 	forget_left(plane);
 	xdp_object_free(plane->current.object);
-	counters_free(plane->counted);
 	free(plane->moving);
 	free(plane->ports);
 	free(plane);

@@ -28,15 +28,15 @@
 
 struct counters;
 struct fib;
+struct xdp_object;
 struct xdp_plane;
 
-/* Loads the program with the least room, for an empty state. With `pin_dir`, a
- * directory of a bpffs, it and its maps are pinned there, and what another
- * process has left there is taken over (xdp_plane_restore); NULL: all ends with
- * this process. NULL with `why`. */
-struct xdp_plane *xdp_plane_new(const char *pin_dir, struct errmsg *why);
+/* Loads the program with the least room, for an empty state; or goes on with
+ * the object that another process made and left (`taken`, owned on success).
+ * NULL with `why`. */
+struct xdp_plane *xdp_plane_new(struct xdp_object *taken, struct errmsg *why);
 
-/* What is pinned stays, and what is attached goes on. */
+/* What is pinned or attached stays and goes on. */
 void xdp_plane_free(struct xdp_plane *);
 
 /* Forwards by this fib from now on, which must live until the next install.
@@ -62,15 +62,33 @@ void xdp_plane_set_mtu(struct xdp_plane *, uint32_t mtu);
 int xdp_plane_renew(struct xdp_plane *, unsigned seconds, struct errmsg *why);
 
 /* Adds what the program has counted to `to`, laid out for the installed state.
- * What it counts is carried over from state to state; the caller keeps what it
- * counts itself in counters of its own. */
+ * It is carried over from state to state, and from process to process with what
+ * is pinned. */
 void xdp_plane_count(struct xdp_plane *, struct counters *to);
 
+/* Counts these as well, laid out for the installed state: what the user-space
+ * path has counted then is kept with the rest. Nothing before the first install
+ * (xdp_plane_serves). */
+void xdp_plane_enter(struct xdp_plane *, const struct counters *more);
+bool xdp_plane_serves(const struct xdp_plane *);
+
+/* Where packets may be redirected to. At first to any interface (`any`), which
+ * generic mode allows; else to those that were named alone, and packets for
+ * other backends are handed up. Names them anew, since the kernel takes those
+ * that vanish off its map: to be called when links have changed. */
+void xdp_plane_allow_ports(struct xdp_plane *, bool any);
+void xdp_plane_check_ports(
+    struct xdp_plane *, const uint32_t *ifindexes, size_t n);
+
 /* The program: to attach, or to run on packets with BPF_PROG_TEST_RUN. It is
- * another one after an install that needed more room: `replaced` is then called
- * with it, before the old one ends. */
+ * another one after an install that needed more room, and after the first
+ * install of a plane that was taken over: `replaced` is called with it when it
+ * is ready, and has put it where the old one is, all or nothing, when it
+ * returns 0; -1 with `why` refuses the install. */
 int xdp_plane_program(const struct xdp_plane *);
+struct xdp_object *xdp_plane_object(const struct xdp_plane *);
 void xdp_plane_on_replaced(struct xdp_plane *,
-    int (*replaced)(void *ctx, int program, struct errmsg *why), void *ctx);
+    int (*replaced)(void *ctx, struct xdp_object *, struct errmsg *why),
+    void *ctx);
 
 #endif

@@ -106,7 +106,13 @@ static const struct {
 	{HEAD "node: {name: }\n", "f:2:14: name has no value; give one or "
 	    "leave the key out"},
 	{HEAD "balancer: {interfaces: [{name: eth0, driver: xpd}]}\n",
-	    "f:2:46: driver must be one of: auto, pcap; got 'xpd'"},
+	    "f:2:46: driver must be one of: auto, xdp, pcap; got 'xpd'"},
+	{HEAD "balancer: {interfaces: [{name: eth0, xdp_mode: skb}]}\n",
+	    "f:2:48: xdp_mode must be one of: auto, native, generic; got "
+	    "'skb'"},
+	{HEAD "balancer: {bpf_dir: here}\n",
+	    "f:2:21: bpf_dir must begin with '/' and have at most 1024 "
+	    "characters, got 'here'"},
 	{HEAD "balancer: {interfaces: [{driver: auto}]}\n", "f:2:25: an entry "
 	    "of interfaces needs the key 'name'"},
 	{HEAD "balancer: {encap_source: []}\n", "f:2:26: encap_source needs at "
@@ -462,27 +468,32 @@ END_TEST
 	"  nodes:\n" \
 	"    - {name: \"lb1\", address: \"10.0.0.1\", port: 7411}\n" \
 	"    - {name: \"lb2\", address: \"2001:db8::2\", port: 1}\n"
-#define SEED_PRINTED ANNOUNCE_PRINTED "cluster:\n  seed: \"" SEED "\"\n"
+#define BPF_DIR_PRINTED "  bpf_dir: \"/sys/fs/bpf/guideway\"\n"
+#define SEED_PRINTED    ANNOUNCE_PRINTED "cluster:\n  seed: \"" SEED "\"\n"
 
 /* clang-format off */
 static const struct {
 	const char *text, *printed;
 } good_rows[] = {
-	{NODE HEAD, NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	{NODE HEAD, NODE_PRINTED "balancer:\n  interfaces: []\n" BPF_DIR_PRINTED SEED_PRINTED
 	    "services: []\n"},
 	{HEAD NODE "services: []\nbalancer: {interfaces: []}\n", NODE_PRINTED
-	    "balancer:\n  interfaces: []\n" SEED_PRINTED "services: []\n"},
+	    "balancer:\n  interfaces: []\n" BPF_DIR_PRINTED SEED_PRINTED "services: []\n"},
 	{"\xef\xbb\xbf%YAML 1.1\n---\n" NODE HEAD "...\n", NODE_PRINTED
-	    "balancer:\n  interfaces: []\n" SEED_PRINTED "services: []\n"},
+	    "balancer:\n  interfaces: []\n" BPF_DIR_PRINTED SEED_PRINTED "services: []\n"},
 	{NODE "cluster: {seed: 00112233445566778899AABBCCDDEEFF}\n"
 	    "balancer:\n"
 	    "  encap_source: ['FD00:0::/64', 198.18.0.0/16]\n"
-	    "  interfaces: [{name: eth0}, {driver: pcap, name: eth0.5}]\n",
+	    "  bpf_dir: /b\n"
+	    "  interfaces: [{name: eth0}, {driver: pcap, name: eth0.5},\n"
+	    "   {name: eth1, driver: xdp, xdp_mode: native}]\n",
 	    NODE_PRINTED
 	    "balancer:\n"
 	    "  interfaces:\n"
-	    "    - {name: \"eth0\", driver: auto}\n"
-	    "    - {name: \"eth0.5\", driver: pcap}\n"
+	    "    - {name: \"eth0\", driver: auto, xdp_mode: auto}\n"
+	    "    - {name: \"eth0.5\", driver: pcap, xdp_mode: auto}\n"
+	    "    - {name: \"eth1\", driver: xdp, xdp_mode: native}\n"
+	    "  bpf_dir: \"/b\"\n"
 	    "  encap_source: [\"198.18.0.0/16\", \"fd00::/64\"]\n"
 	    ANNOUNCE_PRINTED
 	    "cluster:\n  seed: \"00112233445566778899aabbccddeeff\"\n"
@@ -506,7 +517,7 @@ static const struct {
 	    "   oversize: fragment, backends: [{address: 10.0.0.1}]}\n"
 	    "- {name: three, vips: [192.0.2.3], protocol: tcp,\n"
 	    "   announce_min: 3}\n",
-	    NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	    NODE_PRINTED "balancer:\n  interfaces: []\n" BPF_DIR_PRINTED SEED_PRINTED
 	    "services:\n"
 	    "  - name: \"yes\"\n"
 	    "    vips: [\"192.0.2.1\"]\n"
@@ -558,7 +569,7 @@ static const struct {
 	    "   check: {type: icmp, interval: 10.000}}\n"
 	    "- {name: d, vips: [192.0.2.3], protocol: udp, ports: [53],\n"
 	    "   check: {type: dns, host: ., tunnel: false}}\n",
-	    NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	    NODE_PRINTED "balancer:\n  interfaces: []\n" BPF_DIR_PRINTED SEED_PRINTED
 	    "services:\n"
 	    "  - name: \"h\"\n"
 	    "    vips: [\"192.0.2.1\"]\n"
@@ -628,7 +639,7 @@ static const struct {
 	    "announce: {enabled: false, device: rt0, table: 4294967295,\n"
 	    "  bird: /b, agent_grace: 86400, graceful_shutdown: 3600,\n"
 	    "  drain_quiet: 1}\n",
-	    NODE_PRINTED "balancer:\n  interfaces: []\n"
+	    NODE_PRINTED "balancer:\n  interfaces: []\n" BPF_DIR_PRINTED
 	    "announce:\n"
 	    "  enabled: false\n"
 	    "  device: \"rt0\"\n"
@@ -643,7 +654,7 @@ static const struct {
 	    "  seed: " SEED "\n  name: site1\n  nodes:\n"
 	    "  - {name: lb2, address: '2001:DB8::2', port: 1}\n"
 	    "  - {name: lb1, address: 10.0.0.1}\n",
-	    NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	    NODE_PRINTED "balancer:\n  interfaces: []\n" BPF_DIR_PRINTED SEED_PRINTED
 	    NODES_PRINTED "  identity: \"" CONF_IDENTITY_PATH "\"\n"
 	    "services: []\n"},
 	{NODE "cluster:\n"
@@ -651,14 +662,14 @@ static const struct {
 	    "  insecure: false\n  nodes:\n"
 	    "  - {name: lb1, address: 10.0.0.1}\n"
 	    "  - {name: lb2, address: '2001:DB8::2', port: 1}\n",
-	    NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	    NODE_PRINTED "balancer:\n  interfaces: []\n" BPF_DIR_PRINTED SEED_PRINTED
 	    NODES_PRINTED "  psk: \"/k\"\n"
 	    "services: []\n"},
 	{NODE "cluster:\n"
 	    "  seed: " SEED "\n  name: site1\n  insecure: true\n  nodes:\n"
 	    "  - {name: lb1, address: 127.9.9.9, port: 65535}\n"
 	    "  - {name: lb2, address: '::1'}\n",
-	    NODE_PRINTED "balancer:\n  interfaces: []\n" SEED_PRINTED
+	    NODE_PRINTED "balancer:\n  interfaces: []\n" BPF_DIR_PRINTED SEED_PRINTED
 	    "  name: \"site1\"\n  nodes:\n"
 	    "    - {name: \"lb1\", address: \"127.9.9.9\", port: 65535}\n"
 	    "    - {name: \"lb2\", address: \"::1\", port: 7411}\n"

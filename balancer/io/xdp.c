@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The xdp driver. What the program hands up, the pcap driver takes: each
+ * interface has a handle of both, and a frame reaches one of them. */
+#include "config.h"
+
+#include "balancer/io/xdp.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "balancer/core/counters.h"
+#include "balancer/io/driver.h"
+#include "balancer/io/xdp_grace.h"
+#include "balancer/io/xdp_link.h"
+#include "balancer/io/xdp_object.h"
+#include "balancer/io/xdp_pin.h"
+#include "balancer/io/xdp_plane.h"
+#include "common/log.h"
+
+/* The least that a program goes on without us: a restart takes less. */
+#define LEASE_MIN_S 10
+/* A backend that moves to another interface is handed up for so long. */
+#define SETTLE_MS 10
+
+struct driver_handle {
+	struct xdp *xdp;
+	struct driver_handle *next;
+	struct xdp_link link;
+	struct driver_handle *slow; /* of the pcap driver */
+	uint32_t mtu;
+	char detail[96];
+};
+
+struct xdp {
+	const struct conf *conf;
+	struct event_base *base;
+	struct xdp_plane *plane;
+	struct driver_handle *handles;
+	struct event *settle;
+};
+
+/* The program -------------------------------------------------------------- */
+
+/* In place of the program that is on the interfaces: on all of them, or on
+ * none. */
+static int
+replace_all(struct xdp *xdp, int program, int old, struct errmsg *why)
+{
+	for (struct driver_handle *h = xdp->handles; h != NULL; h = h->next) {
+		if (xdp_link_replace(&h->link, program) == 0)
+			continue;
+		errmsg_sys(why, "XDP: another program on interface %u",
+		    h->link.ifindex);
+		for (struct driver_handle *u = xdp->handles; u != h;
+		     u = u->next)
+			(void)xdp_link_replace(&u->link, old);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+on_replaced(void *ctx, struct xdp_object *o, struct errmsg *why)
+{
+	struct xdp *xdp = ctx;
+	const char *dir = xdp->conf->bpf_dir;
+
+	if (xdp_pin_maps(dir, o, why) == -1 ||
+	    replace_all(xdp, o->program, xdp_plane_program(xdp->plane), why) ==
+		-1)
+		return -1;
+	xdp_pin_clean(dir, xdp_pin_program_id(o->program));
+	return 0;
+}
+
+static uint32_t
+least_mtu(const struct xdp *xdp)
+{
+	uint32_t least = UINT32_MAX;
+
+	for (const struct driver_handle *h = xdp->handles; h != NULL;
+	     h = h->next)
+		least = h->mtu < least ? h->mtu : least;
+	return least;
+}
+
+/* In native mode a frame can be sent through interfaces with the program alone:
+ * most drivers take no others' before. Generic mode sends anywhere. */
+static void
+name_ports(struct xdp *xdp)
+{
+	uint32_t ports[CONF_INTERFACES_MAX];
+	bool any = true;
+	size_t n = 0;
+
+	for (const struct driver_handle *h = xdp->handles; h != NULL;
+	     h = h->next) {
+		if (h->link.native && n < CONF_INTERFACES_MAX) {
+			ports[n++] = h->link.ifindex;
+			any = false;
+		}
+	}
+	xdp_plane_allow_ports(xdp->plane, any);
+	xdp_plane_check_ports(xdp->plane, ports, n);
+	xdp_plane_set_mtu(xdp->plane, least_mtu(xdp));
+}
+
+/* Settling ----------------------------------------------------------------- */
+
+static void
+on_settle(evutil_socket_t fd, short what, void *ctx)
+{
+	struct xdp *xdp = ctx;
+
+	xdp_plane_settle(xdp->plane);
+}
+
+static void
+settle_soon(struct xdp *xdp)
+{
+	const struct timeval soon = {0, SETTLE_MS * 1000};
+
+	if (xdp_plane_unsettled(xdp->plane) &&
+	    !event_pending(xdp->settle, EV_TIMEOUT, NULL))
+		(void)event_add(xdp->settle, &soon);
+}
+
+/* States ------------------------------------------------------------------- */
+
+int
+xdp_install(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
+{
+	if (xdp_plane_install(xdp->plane, fib, why) == -1)
+		return -1;
+	xdp_tick(xdp, NULL);
+	settle_soon(xdp);
+	return 0;
+}
+
+void
+xdp_set_next_hop(struct xdp *xdp, size_t backend)
+{
+	if (!xdp_plane_serves(xdp->plane))
+		return;
+	xdp_plane_set_next_hop(xdp->plane, backend);
+	settle_soon(xdp);
+}
+
+void
+xdp_check_links(struct xdp *xdp)
+{
+	name_ports(xdp);
+	settle_soon(xdp);
+}
+
+void
+xdp_tick(struct xdp *xdp, struct counters *counters)
+{
+	uint32_t lease = xdp->conf->announce.agent_grace_s;
+	struct errmsg why;
+
+	/* Nobody keeps the next hops of a state that was taken over. */
+	if (!xdp_plane_serves(xdp->plane))
+		return;
+	if (xdp_plane_renew(xdp->plane,
+		lease > LEASE_MIN_S ? lease : LEASE_MIN_S, &why) == -1)
+		log_warnx("xdp", "%s", why.text);
+	if (counters == NULL)
+		return;
+	xdp_plane_enter(xdp->plane, counters);
+	counters_clear(counters);
+}
+
+void
+xdp_count(struct xdp *xdp, struct counters *to)
+{
+	xdp_plane_count(xdp->plane, to);
+}
+
+/* Life --------------------------------------------------------------------- */
+
+static const struct conf_interface *
+configured(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->n_interfaces; i++) {
+		if (strcmp(conf->interfaces[i].name, name) == 0)
+			return &conf->interfaces[i];
+	}
+	return NULL;
+}
+
+static bool
+is_ours(void *ctx, const char *name)
+{
+	const struct conf_interface *i = configured(
+	    ((struct xdp *)ctx)->conf, name);
+
+	return i != NULL && i->driver != CONF_DRIVER_PCAP;
+}
+
+static void
+log_taken_off(void *ctx, const char *name)
+{
+	log_info(
+	    "xdp", "%s: the program of the balancer before is taken off", name);
+}
+
+static struct xdp_object *
+take_over(const char *dir)
+{
+	uint32_t id = xdp_link_pinned_program(dir);
+	struct xdp_object *taken;
+	struct errmsg why;
+
+	if (id == 0)
+		return NULL;
+	if ((taken = xdp_pin_take(dir, id, &why)) == NULL)
+		log_info("xdp",
+		    "the program of the balancer before goes on until a new "
+		    "state is there, counters begin anew: %s",
+		    why.text);
+	/* It may have died just behind a switch. */
+	else if (xdp_grace(&why) == -1)
+		log_warnx("xdp", "%s", why.text);
+	return taken;
+}
+
+struct xdp *
+xdp_new(const struct conf *conf, struct event_base *base, struct errmsg *why)
+{
+	struct xdp *xdp = calloc(1, sizeof(*xdp));
+	struct xdp_object *taken = NULL;
+
+	if (xdp == NULL) {
+		errmsg_sys(why, "XDP");
+		return NULL;
+	}
+	xdp->conf = conf;
+	xdp->base = base;
+	if (xdp_pin_open(conf->bpf_dir, conf->user, why) == -1)
+		goto fail;
+	(void)xdp_link_take_off(conf->bpf_dir, is_ours, log_taken_off, xdp);
+	taken = take_over(conf->bpf_dir);
+	if ((xdp->plane = xdp_plane_new(taken, why)) == NULL) {
+		xdp_object_free(taken);
+		goto fail;
+	}
+	xdp_plane_on_replaced(xdp->plane, on_replaced, xdp);
+	xdp->settle = evtimer_new(base, on_settle, xdp);
+	if (xdp->settle != NULL)
+		return xdp;
+	errmsg_set(why, "XDP: cannot make an event");
+fail:
+	xdp_free(xdp);
+	return NULL;
+}
+
+void
+xdp_free(struct xdp *xdp)
+{
+	if (xdp == NULL)
+		return;
+	if (xdp->settle != NULL)
+		event_free(xdp->settle);
+	xdp_plane_free(xdp->plane);
+	free(xdp);
+}
+
+static void
+say_taken_off(void *ctx, const char *name)
+{
+	printf("%s: XDP program taken off\n", name);
+}
+
+int
+xdp_detach(const char *dir, struct errmsg *why)
+{
+	if (xdp_link_take_off(dir, NULL, say_taken_off, NULL) == 0)
+		printf("%s: no XDP program is attached\n", dir);
+	xdp_pin_clean(dir, 0);
+	return 0;
+}
+
+/* The driver --------------------------------------------------------------- */
+
+static void
+handle_close(struct driver_handle *h)
+{
+	struct driver_handle **at = &h->xdp->handles;
+
+	while (*at != NULL && *at != h)
+		at = &(*at)->next;
+	if (*at == h)
+		*at = h->next;
+	if (h->slow != NULL)
+		driver_pcap.close(h->slow);
+	xdp_link_close(&h->link);
+	name_ports(h->xdp);
+	free(h);
+}
+
+static int
+open_both(struct driver_handle *h, const struct driver_env *env,
+    const struct driver_link *link, const struct forwarding *state,
+    struct errmsg *why)
+{
+	struct xdp *xdp = h->xdp;
+	int program = xdp_plane_program(xdp->plane);
+	const struct conf_interface *conf = configured(xdp->conf, link->name);
+
+	/* First who takes what the program hands up. */
+	if ((h->slow = driver_pcap.open(env, link, state, why)) == NULL ||
+	    xdp_link_open(&h->link, xdp->conf->bpf_dir, link->name,
+		link->ifindex, conf->xdp_mode, program, why) == -1)
+		return -1;
+	/* A link that was pinned has its old program until there is a state. */
+	if (xdp_plane_serves(xdp->plane) &&
+	    xdp_link_replace(&h->link, program) == -1)
+		return errmsg_sys(why, "%s: XDP program", link->name);
+	return 0;
+}
+
+static struct driver_handle *
+handle_open(const struct driver_env *env, const struct driver_link *link,
+    const struct forwarding *state, struct errmsg *why)
+{
+	struct driver_handle *h;
+
+	if (env->xdp == NULL) {
+		errmsg_set(why, "%s", env->no_xdp);
+		return NULL;
+	}
+	if ((h = calloc(1, sizeof(*h))) == NULL) {
+		errmsg_sys(why, "%s", link->name);
+		return NULL;
+	}
+	h->xdp = env->xdp;
+	h->link.fd = -1;
+	h->mtu = link->mtu;
+	if (open_both(h, env, link, state, why) == -1) {
+		handle_close(h);
+		return NULL;
+	}
+	h->next = h->xdp->handles;
+	h->xdp->handles = h;
+	name_ports(h->xdp);
+	snprintf(h->detail, sizeof(h->detail), "%s mode%s%s",
+	    h->link.native ? "native" : "generic",
+	    h->link.why_mode[0] != '\0' ? ": " : "", h->link.why_mode);
+	return h;
+}
+
+static int
+set_state(
+    struct driver_handle *h, const struct forwarding *state, struct errmsg *why)
+{
+	return driver_pcap.set_state(h->slow, state, why);
+}
+
+static void
+set_mtu(struct driver_handle *h, uint32_t mtu)
+{
+	h->mtu = mtu;
+	driver_pcap.set_mtu(h->slow, mtu);
+	name_ports(h->xdp);
+}
+
+static void
+count(struct driver_handle *h, struct driver_count *out)
+{
+	driver_pcap.count(h->slow, out);
+}
+
+static const char *
+detail(const struct driver_handle *h)
+{
+	return h->detail;
+}
+
+const struct driver driver_xdp = {
+    .name = "xdp",
+    .merit = "forwards in the kernel",
+    .open = handle_open,
+    .close = handle_close,
+    .set_state = set_state,
+    .set_mtu = set_mtu,
+    .count = count,
+    .detail = detail,
+};
