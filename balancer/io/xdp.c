@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "balancer/core/counters.h"
 #include "balancer/io/driver.h"
@@ -38,6 +39,8 @@ struct driver_handle {
 struct xdp {
 	const struct conf *conf;
 	struct event_base *base;
+	int dir_fd;   /* of conf->bpf_dir */
+	char dir[32]; /* through it */
 	struct xdp_plane *plane;
 	struct driver_handle *handles;
 	struct event *settle;
@@ -67,7 +70,7 @@ static int
 on_replaced(void *ctx, struct xdp_object *o, struct errmsg *why)
 {
 	struct xdp *xdp = ctx;
-	const char *dir = xdp->conf->bpf_dir;
+	const char *dir = xdp->dir;
 
 	if (xdp_pin_maps(dir, o, why) == -1 ||
 	    replace_all(xdp, o->program, xdp_plane_program(xdp->plane), why) ==
@@ -241,10 +244,12 @@ xdp_new(const struct conf *conf, struct event_base *base, struct errmsg *why)
 	}
 	xdp->conf = conf;
 	xdp->base = base;
-	if (xdp_pin_open(conf->bpf_dir, conf->user, why) == -1)
+	xdp->dir_fd = xdp_pin_open(conf->bpf_dir, conf->user, why);
+	if (xdp->dir_fd == -1)
 		goto fail;
-	(void)xdp_link_take_off(conf->bpf_dir, is_ours, log_taken_off, xdp);
-	taken = take_over(conf->bpf_dir);
+	snprintf(xdp->dir, sizeof(xdp->dir), XDP_PIN_PATH, xdp->dir_fd);
+	(void)xdp_link_take_off(xdp->dir, is_ours, log_taken_off, xdp);
+	taken = take_over(xdp->dir);
 	if ((xdp->plane = xdp_plane_new(taken, why)) == NULL) {
 		xdp_object_free(taken);
 		goto fail;
@@ -267,6 +272,8 @@ xdp_free(struct xdp *xdp)
 	if (xdp->settle != NULL)
 		event_free(xdp->settle);
 	xdp_plane_free(xdp->plane);
+	if (xdp->dir_fd != -1)
+		close(xdp->dir_fd);
 	free(xdp);
 }
 
@@ -314,8 +321,8 @@ open_both(struct driver_handle *h, const struct driver_env *env,
 
 	/* First who takes what the program hands up. */
 	if ((h->slow = driver_pcap.open(env, link, state, why)) == NULL ||
-	    xdp_link_open(&h->link, xdp->conf->bpf_dir, link->name,
-		link->ifindex, conf->xdp_mode, program, why) == -1)
+	    xdp_link_open(&h->link, xdp->dir, link->name, link->ifindex,
+		conf->xdp_mode, program, why) == -1)
 		return -1;
 	/* A link that was pinned has its old program until there is a state. */
 	if (xdp_plane_serves(xdp->plane) &&

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -63,6 +64,7 @@ int
 xdp_pin_open(const char *dir, const char *user, struct errmsg *why)
 {
 	const struct passwd *pw = user == NULL ? NULL : getpwnam(user);
+	int fd;
 
 	if (!on_bpffs(dir)) {
 		if (mount_bpffs(dir, why) == -1)
@@ -73,7 +75,9 @@ xdp_pin_open(const char *dir, const char *user, struct errmsg *why)
 	if (pw != NULL && geteuid() == 0 &&
 	    chown(dir, pw->pw_uid, pw->pw_gid) == -1)
 		return errmsg_sys(why, "%s: giving it to %s", dir, user);
-	return 0;
+	if ((fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return errmsg_sys(why, "%s", dir);
+	return fd;
 }
 
 /* Maps ------------------------------------------------------------------ */

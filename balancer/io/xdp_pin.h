@@ -15,8 +15,13 @@
 
 struct xdp_object;
 
-/* The folder, made and given to `user` (may be NULL), on a bpffs that is
- * mounted for it if need be. 0, or -1 with `why`. */
+/* Opens the folder, made and given to `user` (may be NULL), on a bpffs that is
+ * mounted for it if need be. Its file descriptor, or -1 with `why`.
+ *
+ * Its parents may be closed to who we become: systemd mounts /sys/fs/bpf for
+ * root alone. The others here take the path that leads through the descriptor,
+ * XDP_PIN_PATH. */
+#define XDP_PIN_PATH "/proc/self/fd/%d"
 int xdp_pin_open(const char *dir, const char *user, struct errmsg *why);
 
 /* The object's maps, under its program's number. 0, or -1 with `why`. */

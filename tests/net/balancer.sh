@@ -78,7 +78,7 @@ config() {
 	{
 		cat <<END
 node: { name: node, run_dir: $work/run, user: nobody }
-balancer: { interfaces: [ { name: in0 } ] }
+balancer: { interfaces: [ { name: in0, driver: pcap } ] }
 cluster: { seed: 000102030405060708090a0b0c0d0e0f }
 services:
   - name: web

@@ -1,0 +1,440 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The balancer with its xdp driver between a client and backends, in three
+# network namespaces: what the program forwards, what it hands up, and that it
+# loses nothing while the balancer is restarted, killed or given new states.
+# Needs root. GUIDEWAY_BUILD names the build folder.
+set -euo pipefail
+
+srcdir=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
+build=${GUIDEWAY_BUILD:-$srcdir/build}
+prefix=gwx$(($$ % 10000))-
+client=${prefix}client node=${prefix}node backend=${prefix}backend
+work=$(mktemp -d)
+socket=$work/run/balancer.sock
+balancer=
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/../tap.bash"
+
+clean_up() {
+	local pid ns
+	trap '' INT TERM HUP
+	for pid in $(jobs -p); do
+		kill "$pid" 2>/dev/null || true
+	done
+	wait
+	umount "$work/bpf" 2>/dev/null || true
+	for ns in "$client" "$node" "$backend"; do
+		ip netns del "$ns" 2>/dev/null || true
+	done
+	rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+equal() { [ "$1" = "$2" ] || { echo "expected '$2', got '$1'"; return 1; }; }
+
+on() { ip netns exec "$@"; }
+
+connect_client() {
+	ip link add name "${prefix}c" netns "$client" type veth \
+	    peer name in0 netns "$node"
+	ip -n "$client" link set "${prefix}c" name eth0
+	ip -n "$client" addr add 192.0.2.1/24 dev eth0
+	ip -n "$client" addr add 2001:db8:a::1/64 dev eth0 nodad
+	ip -n "$client" link set eth0 up
+	ip -n "$client" route add 203.0.113.10 via 192.0.2.2
+	ip -n "$client" route add 2001:db8:113::10 via 2001:db8:a::2
+	ip -n "$node" addr add 192.0.2.2/24 dev in0
+	ip -n "$node" addr add 2001:db8:a::2/64 dev in0 nodad
+	ip -n "$node" link set in0 up
+}
+
+connect_backend() {
+	ip link add name "${prefix}b" netns "$backend" type veth \
+	    peer name out0 netns "$node"
+	ip -n "$backend" link set "${prefix}b" name eth0
+	ip -n "$node" addr add 10.1.0.254/24 dev out0
+	ip -n "$node" addr add 2001:db8:1::ff/64 dev out0 nodad
+	ip -n "$node" link set out0 up
+	ip -n "$backend" addr add 10.1.0.1/24 dev eth0
+	ip -n "$backend" addr add 10.1.0.2/24 dev eth0
+	ip -n "$backend" addr add 2001:db8:1::1/64 dev eth0 nodad
+	ip -n "$backend" link set eth0 up
+}
+
+set_up() {
+	local ns
+	for ns in "$client" "$node" "$backend"; do
+		ip netns add "$ns"
+		ip -n "$ns" link set lo up
+		on "$ns" sysctl -qw net.ipv6.conf.all.accept_dad=0 \
+		    net.ipv6.conf.default.accept_dad=0
+	done
+	on "$node" sysctl -qw net.ipv4.ip_forward=0
+	connect_client
+	connect_backend
+	# Seen in every mount namespace, as `ip netns exec` makes one each time.
+	mkdir "$work/bpf"
+	mount -t bpf bpf "$work/bpf"
+}
+
+# config NAME BACKEND...: $work/NAME.yaml.
+config() {
+	local name=$1 address
+	shift
+	{
+		cat <<END
+node: { name: node, run_dir: $work/run, user: nobody }
+balancer:
+  interfaces: [ { name: in0, driver: ${driver:-xdp} } ]
+  bpf_dir: $work/bpf
+announce: { agent_grace: 3, enabled: false }
+cluster: { seed: 000102030405060708090a0b0c0d0e0f }
+services:
+  - name: web
+    vips: [203.0.113.10, "2001:db8:113::10"]
+    protocol: udp
+    ports: [5000]
+    table_size: ${table_size:-1024}
+    backends:
+END
+		for address; do
+			echo "      - address: \"$address\""
+		done
+		if [ -n "${more_services-}" ]; then
+			seq 1 "$more_services" | awk '{
+			    printf "  - name: more%d\n    vips: [198.51.%d.%d]\n",
+			        $1, 100 + $1 / 250, $1 % 250 + 1
+			    print "    protocol: tcp\n    ports: [80]\n" \
+			        "    backends: [{address: 10.1.0.1}]" }'
+		fi
+	} >"$work/$name.yaml"
+}
+
+start_balancer() {
+	ip netns exec "$node" "${program:-$build/balancer/guideway-balancer}" \
+	    --config "$work/${1:-all}.yaml" >>"$work/log" 2>&1 &
+	balancer=$!
+	wait_until 10 ask status
+}
+
+end_balancer() {
+	kill -"${1:-TERM}" "$balancer"
+	wait "$balancer" 2>/dev/null || true
+}
+
+ask() { "$build/tests/net/balancer_client" "$socket" "$@"; }
+status_of() { ask status | awk -v w="$*" 'index($0, w) == 1'; }
+count_of() { ask status | awk -v r="$1" '$1 == "reason" && $2 == r { print $3 }'; }
+resolved() { [ "$(ask status | grep -c '^backend .* resolved')" = "$1" ]; }
+logged() { grep -q -- "$1" "$work/log"; }
+has_forwarded() { [ "$(count_of forward)" -ge "$1" ]; }
+# Frames that came up to user space.
+received() { status_of interface in0 | sed 's/.*received \([0-9]*\).*/\1/'; }
+# send ADDRESS COUNT RATE
+send() { on "$client" "$build/tests/net/udp_blast" "$1" 5000 "$2" "$3"; }
+program_on() { ip -n "$node" -o link show dev in0 | grep -q 'prog/xdp'; }
+no_program_on() { ! program_on; }
+
+# What leaves for the backends, until stop_capture.
+start_capture() {
+	rm -f "$work/out.pcap"
+	on "$backend" tcpdump -U -B 65536 -s 128 -i eth0 -w "$work/out.pcap" \
+	    'ip proto 47 or ip6 proto 47' 2>"$work/tcpdump" &
+	tcpdump=$!
+	wait_until 10 grep -q listening "$work/tcpdump"
+}
+stop_capture() {
+	kill -TERM "$tcpdump"
+	wait "$tcpdump" || true
+}
+captured() { tshark -r "$work/out.pcap" -Y "$1" 2>/dev/null | wc -l; }
+frames_are() { equal "$(captured "$1")" "$2"; }
+capture_has() { [ "$(tcpdump -r "$work/out.pcap" 2>/dev/null | wc -l)" -ge "$1" ]; }
+
+# all_arrive COUNT COMMAND...: a stream of COUNT packets while the command runs;
+# not one is lost, and none goes to a backend that is in no state.
+all_arrive() {
+	local count=$1 sender
+	shift
+	start_capture
+	send 203.0.113.10 "$count" 5000 &
+	sender=$!
+	"$@" || return 1
+	kill -0 "$sender" || { echo "it took longer than the stream"; return 1; }
+	wait "$sender"
+	wait_until 5 capture_has "$count" || true
+	stop_capture
+	frames_are gre "$count" || return 1
+	frames_are 'ip.dst == 10.1.0.1 || ip.dst == 10.1.0.2 ||
+	    ipv6.dst == 2001:db8:1::1' "$count"
+}
+
+# Tests ----------------------------------------------------------------------
+
+takes_xdp() {
+	program_on || return 1
+	status_of interface in0 | grep -q 'driver xdp .*generic mode' ||
+		{ ask status; return 1; }
+}
+
+forwards_in_the_kernel() {
+	local before up
+	before=$(count_of forward) up=$(received)
+	start_capture
+	send 203.0.113.10 100 1000
+	send 2001:db8:113::10 100 1000
+	wait_until 5 has_forwarded $((before + 200)) || return 1
+	wait_until 5 capture_has 200 || return 1
+	stop_capture
+	equal "$(count_of forward)" $((before + 200)) || return 1
+	# Not one of them in user space.
+	equal "$(received)" "$up" || return 1
+	frames_are 'ip.dst == 203.0.113.10' 100 || return 1
+	frames_are 'ipv6.dst == 2001:db8:113::10' 100 || return 1
+	# Checksums that offload left unfinished are finished.
+	equal "$(tshark -r "$work/out.pcap" -o udp.check_checksum:TRUE \
+	    -o ip.check_checksum:TRUE -Y '_ws.malformed ||
+	    ip.checksum.status == 0 || udp.checksum.status == 0' \
+	    2>/dev/null | wc -l)" 0
+}
+
+passes_what_is_not_for_a_vip() {
+	on "$client" ping -c 2 -i 0.2 -W 2 192.0.2.2 || return 1
+	on "$client" ping -c 2 -i 0.2 -W 2 2001:db8:a::2
+}
+
+# What the program does not do itself: answered by user space, counted once.
+hands_up_the_rest() {
+	local before
+	before=$(count_of reply_echo)
+	on "$client" ping -c 3 -i 0.2 -W 2 203.0.113.10 || return 1
+	equal "$(count_of reply_echo)" $((before + 3))
+}
+
+drops_unknown_port() {
+	local before up
+	before=$(count_of drop_no_service) up=$(received)
+	on "$client" "$build/tests/net/udp_blast" 203.0.113.10 5001 5 100
+	equal "$(count_of drop_no_service)" $((before + 5)) || return 1
+	equal "$(received)" "$up"
+}
+
+new_states() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		ask install "$work/two.yaml" >/dev/null || return 1
+		ask install "$work/all.yaml" >/dev/null || return 1
+	done
+}
+
+# A state that the loaded program has no room for, and back.
+new_rooms() {
+	local i
+	for ((i = 0; i < 2; i++)); do
+		ask install "$work/large.yaml" >/dev/null || return 1
+		sleep 0.2
+		ask install "$work/all.yaml" >/dev/null || return 1
+		sleep 0.2
+	done
+}
+
+# restart SIGNAL [STATE]
+restart() {
+	local before
+	sleep 0.5
+	before=$(count_of forward)
+	end_balancer "$1"
+	program_on || { echo "the program is gone"; return 1; }
+	sleep 0.3
+	start_balancer
+	ask install "$work/all.yaml" >/dev/null
+	has_forwarded "$before" || { echo "it had forwarded $before"; return 1; }
+	sleep 0.3
+}
+
+counts_go_on() {
+	local before
+	before=$(count_of forward)
+	all_arrive 20000 restart TERM || return 1
+	equal "$(count_of forward)" $((before + 20000))
+}
+
+killed() {
+	local before
+	before=$(count_of forward)
+	all_arrive 20000 restart KILL || return 1
+	equal "$(count_of forward)" $((before + 20000))
+}
+
+# Maps of another layout: they cannot be taken over, and nothing is lost all the
+# same.
+other_layout() {
+	local map
+	sleep 0.3
+	end_balancer TERM
+	map=$(echo "$work"/bpf/maps-*/control)
+	"$build/tests/net/xdp_layout" "$map" || return 1
+	start_balancer
+	logged 'pinned by another release' || return 1
+	ask install "$work/all.yaml" >/dev/null || return 1
+	sleep 0.3
+}
+
+mac_of() { status_of "backend $1 " | awk '{ print $NF }'; }
+mac_is() { [ "$(mac_of "$1")" = "$2" ]; }
+
+follows_a_new_mac() {
+	local new=02:00:5e:00:00:77 up
+	ip -n "$backend" link set eth0 address $new
+	on "$backend" ip neigh flush dev eth0
+	on "$backend" ping -c 1 -W 1 -I 10.1.0.1 10.1.0.254 || true
+	on "$backend" ping -c 1 -W 1 -I 10.1.0.2 10.1.0.254 || true
+	on "$backend" ping -c 1 -W 1 2001:db8:1::ff || true
+	wait_until 10 mac_is 10.1.0.1 $new || return 1
+	wait_until 10 mac_is 10.1.0.2 $new || return 1
+	wait_until 10 mac_is 2001:db8:1::1 $new || return 1
+	sleep 0.2
+	up=$(received)
+	start_capture
+	send 203.0.113.10 50 500
+	wait_until 5 capture_has 50 || return 1
+	stop_capture
+	frames_are "eth.dst == $new" 50 || return 1
+	equal "$(received)" "$up"
+}
+
+# Without a next hop the program hands up, and user space counts.
+no_next_hop_is_counted() {
+	local before
+	ip -n "$node" link set out0 down
+	wait_until 5 resolved 0 || return 1
+	before=$(count_of drop_no_next_hop)
+	send 203.0.113.10 10 200
+	wait_until 5 eval '[ "$(count_of drop_no_next_hop)" -ge '"$((before + 10)) ]" ||
+		return 1
+	ip -n "$node" link set out0 up
+	ip -n "$node" addr replace 2001:db8:1::ff/64 dev out0 nodad
+	wait_until 10 resolved 3 || return 1
+	sleep 0.2
+	forwards_in_the_kernel
+}
+
+backends_link_made_anew() {
+	ip -n "$node" link del out0
+	wait_until 5 resolved 0 || return 1
+	connect_backend
+	wait_until 10 resolved 3 || return 1
+	sleep 0.2
+	forwards_in_the_kernel
+}
+
+ingress_open() { ! status_of interface in0 | grep -q 'waiting for it'; }
+ingress_waits() { ! ingress_open; }
+
+ingress_made_anew() {
+	ip -n "$node" link del in0
+	wait_until 5 ingress_waits || return 1
+	connect_client
+	wait_until 5 ingress_open || return 1
+	sleep 0.2
+	forwards_in_the_kernel
+}
+
+# Its balancer is gone for good: all passes, after agent_grace or 10 s.
+lease_runs_out() {
+	end_balancer KILL
+	start_capture
+	send 203.0.113.10 100 1000
+	wait_until 5 capture_has 100 || return 1
+	sleep 11
+	send 203.0.113.10 100 1000
+	sleep 0.5
+	stop_capture
+	frames_are gre 100 || return 1
+	start_balancer
+	ask install "$work/all.yaml" >/dev/null
+	forwards_in_the_kernel
+}
+
+detach() {
+	on "$node" "$build/balancer/guideway-balancer" \
+	    --config "$work/all.yaml" --detach
+}
+
+detaches() {
+	end_balancer TERM
+	program_on || return 1
+	equal "$(detach)" "in0: XDP program taken off" || return 1
+	no_program_on || return 1
+	equal "$(ls "$work/bpf")" "" || return 1
+	detach | grep -q 'no XDP program is attached'
+}
+
+# Somebody else's program stays; auto takes the other driver, and says why.
+foreign_is_left_alone() {
+	ip -n "$node" link set dev in0 xdpgeneric obj "$work/pass.o" sec xdp ||
+		return 1
+	start_balancer
+	status_of interface in0 | grep -q 'has another XDP program' || return 1
+	end_balancer TERM
+	start_balancer auto
+	status_of interface in0 | grep 'driver pcap' |
+		grep -q 'has another XDP program' || return 1
+	program_on || return 1
+	end_balancer TERM
+	ip -n "$node" link set dev in0 xdpgeneric off
+}
+
+# What the configuration gives to another driver loses its program.
+is_taken_off() {
+	start_balancer
+	program_on || return 1
+	end_balancer TERM
+	start_balancer auto
+	program_on || return 1
+	end_balancer TERM
+}
+
+leaves_nothing() {
+	detach >/dev/null
+	no_program_on
+}
+
+set_up
+config all 10.1.0.1 10.1.0.2 2001:db8:1::1
+config two 10.1.0.2 2001:db8:1::1
+driver=auto config auto 10.1.0.1 10.1.0.2 2001:db8:1::1
+table_size=262144 more_services=200 config large 10.1.0.1 2001:db8:1::1
+printf '%s\n' '#include <linux/bpf.h>' '#include <bpf/bpf_helpers.h>' \
+    'SEC("xdp") int pass(struct xdp_md *ctx) { return XDP_PASS; }' \
+    'char l[] SEC("license") = "GPL";' >"$work/pass.c"
+clang -target bpf -O2 -idirafter "/usr/include/$(gcc -print-multiarch)" \
+    -c "$work/pass.c" -o "$work/pass.o"
+
+start_balancer >"$work/start"
+ask install "$work/all.yaml" >/dev/null
+wait_until 10 resolved 3
+check "takes XDP, in generic mode on veth" takes_xdp
+check "forwards both IP versions in the kernel" forwards_in_the_kernel
+check "passes what is not for a VIP" passes_what_is_not_for_a_vip
+check "user space does the rest, counted once" hands_up_the_rest
+check "drops an unknown port in the kernel" drops_unknown_port
+check "1,000 states in a row lose nothing" all_arrive 40000 new_states 500
+check "programs with more room lose nothing" all_arrive 15000 new_rooms
+check "a restart loses nothing and counts go on" counts_go_on
+check "killed: nothing is lost and counts go on" killed
+check "another layout loses nothing" all_arrive 20000 other_layout
+check "follows a new MAC" follows_a_new_mac
+check "no next hop is counted" no_next_hop_is_counted
+check "the backends' link deleted and made anew" backends_link_made_anew
+check "the clients' link deleted and made anew" ingress_made_anew
+check "the lease runs out" lease_runs_out
+check "--detach takes it off" detaches
+check "another's program is left alone" foreign_is_left_alone
+check "goes on with the driver left to choice" is_taken_off
+check "leaves nothing behind" leaves_nothing
+echo "1..$tap_count"
+exit $((tap_bad > 0))
