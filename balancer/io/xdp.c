@@ -134,12 +134,23 @@ settle_soon(struct xdp *xdp)
 
 /* States ------------------------------------------------------------------- */
 
+static int
+renew(struct xdp *xdp, struct errmsg *why)
+{
+	uint32_t lease = xdp->conf->announce.agent_grace_s;
+
+	return xdp_plane_renew(
+	    xdp->plane, lease > LEASE_MIN_S ? lease : LEASE_MIN_S, why);
+}
+
+/* The lease comes first: a program that takes the place of another one has to
+ * forward at once. */
 int
 xdp_install(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
 {
-	if (xdp_plane_install(xdp->plane, fib, why) == -1)
+	if (renew(xdp, why) == -1 ||
+	    xdp_plane_install(xdp->plane, fib, why) == -1)
 		return -1;
-	xdp_tick(xdp, NULL);
 	settle_soon(xdp);
 	return 0;
 }
@@ -163,17 +174,13 @@ xdp_check_links(struct xdp *xdp)
 void
 xdp_tick(struct xdp *xdp, struct counters *counters)
 {
-	uint32_t lease = xdp->conf->announce.agent_grace_s;
 	struct errmsg why;
 
 	/* Nobody keeps the next hops of a state that was taken over. */
 	if (!xdp_plane_serves(xdp->plane))
 		return;
-	if (xdp_plane_renew(xdp->plane,
-		lease > LEASE_MIN_S ? lease : LEASE_MIN_S, &why) == -1)
+	if (renew(xdp, &why) == -1)
 		log_warnx("xdp", "%s", why.text);
-	if (counters == NULL)
-		return;
 	xdp_plane_enter(xdp->plane, counters);
 	counters_clear(counters);
 }
