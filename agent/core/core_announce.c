@@ -5,9 +5,13 @@
  * The node is fit while the balancer answers, serves the plan, and holds the
  * route device. A fault is final at once where the routes are gone by
  * themselves (the device) or the balancer is silent; else a second passes,
- * which a reconnect or a repeated install takes less than. After a fault it
- * must have been fit for a second, so that a balancer that dies again and again
- * does not drag the route along. */
+ * which a repeated install takes less than. After a fault it must have been fit
+ * for a second, so that a balancer that dies again and again does not drag the
+ * route along.
+ *
+ * A device that stands without a balancer is held for its successor, by the
+ * service manager or by the successor itself, and that is done only where
+ * packets are forwarded meanwhile: the routes wait for it, but not for long. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -19,8 +23,12 @@
  * knew, before the routes that it found count for nothing. */
 #define HOLD_MS 5000
 
-#define PROOF_MS  1000 /* a fit node stays so without proof */
-#define SETTLE_MS 1000 /* fit for so long after a fault */
+#define PROOF_MS 1000 /* a fit node stays so without proof */
+/* So does one without a balancer, whose device stands: what forwards without it
+ * does so for 10 s at least, and stops by itself then; half of that leaves time
+ * to withdraw. */
+#define SUCCESSOR_MS 5000
+#define SETTLE_MS    1000 /* fit for so long after a fault */
 
 void
 announce_init(struct core *core, struct mono now)
@@ -160,6 +168,7 @@ announce_pong(
 	struct announce *a = &core->announce;
 
 	a->pong_heard = true;
+	a->proven = pong->generation == core->generation;
 	a->device = pong->device;
 	errmsg_set(&a->device_error, "%s", pong->device_error);
 	a->generation = pong->generation;
@@ -173,7 +182,14 @@ void
 announce_link_lost(struct core *core)
 {
 	core->announce.pong_heard = false;
+	core->announce.proven = false;
 	core->announce.next_hops_known = false;
+}
+
+void
+announce_install(struct core *core)
+{
+	core->announce.proven = false;
 }
 
 /* How many backends are ready: take traffic, and can be reached. */
@@ -211,12 +227,24 @@ fit(const struct core *core)
 	    a->generation == core->generation;
 }
 
-/* A new plan is on its way: the one before it is served meanwhile. */
+/* A new plan is on its way: the one before it is served meanwhile. Or it has
+ * just been installed, and the next pong tells whether the node is fit. */
 static bool
 installing(const struct core *core)
 {
-	return core->link == LINK_UP && core->sync == SYNC_UNKNOWN &&
-	    !core->retry_due;
+	if (core->link != LINK_UP)
+		return false;
+	return core->sync == SYNC_UNKNOWN
+	    ? !core->retry_due
+	    : core->sync == SYNC_GOOD && !core->announce.proven;
+}
+
+/* How long what is announced stays without proof. */
+static struct mono
+proof_until(const struct core *core)
+{
+	return after_ms(core->announce.fit_at,
+	    core->link == LINK_UP ? PROOF_MS : SUCCESSOR_MS);
 }
 
 enum gate_verdict
@@ -232,7 +260,7 @@ announce_verdict(const struct core *core, struct mono now)
 		    ? GATE_YES
 		    : GATE_KEEP;
 	if (installing(core) || !reached(now, a->hold_until) ||
-	    !reached(now, after_ms(a->fit_at, PROOF_MS)))
+	    !reached(now, proof_until(core)))
 		return GATE_KEEP;
 	return GATE_NO;
 }
@@ -242,9 +270,8 @@ static void
 schedule(struct core *core, struct mono now)
 {
 	struct announce *a = &core->announce;
-	const struct mono times[] = {a->hold_until,
-	    after_ms(a->fit_at, PROOF_MS), after_ms(a->unfit_at, SETTLE_MS),
-	    link_silent_at(core)};
+	const struct mono times[] = {a->hold_until, proof_until(core),
+	    after_ms(a->unfit_at, SETTLE_MS), link_silent_at(core)};
 
 	a->judge_at = (struct mono){INT64_MAX};
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)

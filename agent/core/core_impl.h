@@ -84,7 +84,8 @@ struct announce {
 	bool kernel_heard;      /* once */
 	bool adopted;           /* what was found at the start is taken over */
 	bool pong_heard;        /* on this connection */
-	bool device;            /* the balancer holds the route device ... */
+	bool proven; /* one that tells of the plan, since it was sent */
+	bool device; /* the balancer holds the route device ... */
 	struct errmsg device_error; /* ... or why not */
 	uint64_t generation;        /* that it serves */
 	uint64_t next_hops_version;
@@ -262,6 +263,8 @@ void announce_routes(struct core *, struct mono now, const struct vip_routes *,
 void announce_pong(
     struct core *, struct mono now, const struct balancer_pong *);
 void announce_link_lost(struct core *);
+/* The plan is sent. */
+void announce_install(struct core *);
 /* core->heard is new. */
 void announce_count(struct core *, struct mono now);
 /* Judges, opens, closes, and puts out what changes. */

@@ -11,6 +11,8 @@
 
 #define DIAL_PAUSE_MIN_MS 100
 #define DIAL_PAUSE_MAX_MS 2000
+/* While routes stand and wait for the balancer's successor, not for long. */
+#define DIAL_PAUSE_WAITED_MS 400
 
 /* A balancer that owes an answer for longer is as good as gone. */
 #define PATIENCE_US 2000000
@@ -111,11 +113,15 @@ void
 link_lost(struct core *core, struct mono now, const char *why,
     struct core_outputs *out)
 {
+	uint32_t longest = announce_any(core) ? DIAL_PAUSE_WAITED_MS
+					      : DIAL_PAUSE_MAX_MS;
 	uint32_t pause = core->dial_pause_ms;
 	bool was_up = core->link == LINK_UP;
 
 	if (core->link == LINK_DOWN)
 		return;
+	if (pause > longest)
+		pause = longest;
 	/* Half of the pause is jitter, so that nothing falls into step. */
 	core->dial_at = after_ms(
 	    now, pause / 2 + (uint32_t)(core_random(core) % (pause / 2)));
@@ -151,6 +157,7 @@ link_install(struct core *core, struct mono now, struct core_outputs *out)
 	}
 	a->patience_us += plan_slots(core->plan) * PATIENCE_PER_SLOT_US;
 	core->install_id = a->id;
+	announce_install(core);
 	o = core_put(out, CORE_INSTALL);
 	o->id = a->id;
 	o->state = core->plan->state;

@@ -276,6 +276,118 @@ START_TEST(silence_withdraws_within_a_second)
 }
 END_TEST
 
+/* Hung up on after two seconds: that is no restart to wait for. */
+START_TEST(silence_is_not_waited_for)
+{
+	announced();
+	mute = true;
+	after(1000);
+	ck_assert_uint_eq(kernel.n, 0);
+	after(2000);
+	ck_assert(!shown()->fit);
+	ck_assert_uint_eq(kernel.n, 0);
+}
+END_TEST
+
+/* From the loss on; every output that would be a change of routes counts. */
+static size_t changes;
+
+static void
+without_balancer(int64_t ms)
+{
+	struct mono end = {now.us + ms * 1000}, next;
+
+	changes = 0;
+	lost("it closed the connection");
+	while (now.us < end.us) {
+		next = core_wakeup(core);
+		if (next.us <= now.us)
+			next.us = now.us + 1;
+		now = next.us < end.us ? next : end;
+		event(CORE_TICK);
+		changes += find(CORE_SET_ROUTES, 0) != NULL;
+		obey();
+		if (find(CORE_DIAL, 0) != NULL)
+			lost("no such file");
+	}
+}
+
+/* The answer to the install takes `ms`, and what follows is answered at once.
+ */
+static void
+successor(int64_t ms)
+{
+	struct balancer_reply *r;
+
+	ck_assert(wait_for(CORE_DIAL, 1000));
+	event(CORE_BALANCER_UP);
+	r = installed(HONEST);
+	mute = true;
+	for (; ms > 0; ms -= 100) {
+		now.us += 100000;
+		event(CORE_TICK);
+		changes += find(CORE_SET_ROUTES, 0) != NULL;
+	}
+	reply(r);
+	changes += find(CORE_SET_ROUTES, 0) != NULL;
+	mute = false;
+	after(3000);
+}
+
+/* The device stands, held for a successor: so do the routes. */
+static const struct {
+	int64_t away_ms, install_ms;
+} restarts[] = {{0, 0}, {300, 0}, {900, 300}, {3000, 0}, {4000, 700}};
+
+START_TEST(a_restart_with_the_device_changes_nothing)
+{
+	announced();
+	without_balancer(restarts[_i].away_ms);
+	successor(restarts[_i].install_ms);
+	ck_assert_uint_eq(changes, 0);
+	ck_assert_uint_eq(kernel.n, 1);
+	ck_assert(shown()->fit);
+}
+END_TEST
+
+START_TEST(a_successor_is_not_waited_for_for_ever)
+{
+	announced();
+	after(1000);
+	without_balancer(4800);
+	ck_assert_uint_eq(kernel.n, 1);
+	without_balancer(400);
+	ck_assert_uint_eq(kernel.n, 0);
+	successor(0);
+	ck_assert_uint_eq(kernel.n, 1);
+}
+END_TEST
+
+/* It serves, but its device is not that one. */
+START_TEST(a_successor_without_the_device_withdraws)
+{
+	announced();
+	without_balancer(2000);
+	ck_assert_uint_eq(kernel.n, 1);
+	pong.device = false;
+	pong.device_error = "no interface is up";
+	successor(0);
+	ck_assert_uint_eq(kernel.n, 0);
+}
+END_TEST
+
+/* And nothing is added while it is away. */
+START_TEST(nothing_comes_without_a_balancer)
+{
+	announced();
+	mute = true;
+	after(1000);
+	ck_assert_uint_eq(kernel.n, 0);
+	without_balancer(3000);
+	ck_assert_uint_eq(kernel.n, 0);
+}
+END_TEST
+
 /* Silent for 1.5 s, then well again. */
 START_TEST(comes_back_after_a_second_of_health)
 {
@@ -331,6 +443,29 @@ START_TEST(an_install_changes_nothing)
 	ck_assert_ptr_null(find(CORE_SET_ROUTES, 0));
 	load("enabled", true);
 	reply(installed(HONEST)); /* of the older: nothing follows */
+	ck_assert_uint_eq(kernel.n, 1);
+}
+END_TEST
+
+/* As long as its tables take; the pong that tells of it comes after it. */
+START_TEST(a_long_install_changes_nothing)
+{
+	struct balancer_reply *r;
+	const struct core_output *o;
+
+	announced();
+	load("draining", true);
+	r = installed(HONEST);
+	mute = true;
+	now.us += 740000;
+	event(CORE_TICK);
+	none(CORE_SET_ROUTES);
+	now.us += 300000; /* a second and more since the last pong */
+	step((struct core_event){.type = CORE_BALANCER_REPLY, .reply = r});
+	o = find(CORE_SET_ROUTES, 0);
+	ck_assert(o == NULL || o->n_routes == 1);
+	mute = false;
+	after(1000);
 	ck_assert_uint_eq(kernel.n, 1);
 }
 END_TEST
@@ -535,10 +670,17 @@ make_suite(void)
 	tcase_add_test(tc, restart_changes_nothing);
 	tcase_add_test(tc, restart_without_a_balancer_withdraws);
 	tcase_add_test(tc, silence_withdraws_within_a_second);
+	tcase_add_test(tc, silence_is_not_waited_for);
+	tcase_add_loop_test(
+	    tc, a_restart_with_the_device_changes_nothing, 0, ROWS(restarts));
+	tcase_add_test(tc, a_successor_is_not_waited_for_for_ever);
+	tcase_add_test(tc, a_successor_without_the_device_withdraws);
+	tcase_add_test(tc, nothing_comes_without_a_balancer);
 	tcase_add_test(tc, comes_back_after_a_second_of_health);
 	tcase_add_test(tc, the_device_takes_all_along);
 	tcase_add_test(tc, another_device_is_another_start);
 	tcase_add_test(tc, an_install_changes_nothing);
+	tcase_add_test(tc, a_long_install_changes_nothing);
 	tcase_add_test(tc, a_refused_state_withdraws);
 	tcase_add_test(tc, foreign_routes_are_no_obstacle);
 	tcase_add_test(tc, drain_and_undrain);
