@@ -12,6 +12,7 @@
 #include "balancer/io/routedev.h"
 #include "common/log.h"
 #include "common/mono.h"
+#include "common/notify.h"
 
 /* What is not told of is seen this late: an agent's silence, for one. */
 #define CHECK_US 250000
@@ -30,12 +31,24 @@ struct announce {
 	bool up;
 	struct mono tried;     /* in vain, to make it */
 	struct errmsg why_not; /* empty while it is up */
+	bool taken_over;       /* and not made anew since */
+	struct mono taken_at;
+	bool handed; /* to the service manager, ... */
+	bool kept;   /* ... and there is one */
 };
+
+/* What outlived the process before this one serves, until this one has a state
+ * to serve. */
+static bool
+served_by_what_outlived(const struct announce_facts *f)
+{
+	return f->taken_over && f->outlives && f->taken_us <= ANNOUNCE_STATE_US;
+}
 
 bool
 announce_may(const struct announce_facts *f, struct errmsg *why)
 {
-	if (!f->installed)
+	if (!f->installed && !served_by_what_outlived(f))
 		errmsg_set(why, "no agent has installed a state yet");
 	else if (f->silent_us > (int64_t)f->agent_grace_s * 1000000)
 		errmsg_set(why,
@@ -47,6 +60,14 @@ announce_may(const struct announce_facts *f, struct errmsg *why)
 	else
 		return true;
 	return false;
+}
+
+bool
+announce_may_outlive(const struct announce_facts *f)
+{
+	struct errmsg why;
+
+	return f->outlives && announce_may(f, &why);
 }
 
 /* Said once for each new cause; a fault is one for the operator to mend. */
@@ -61,8 +82,36 @@ stay_down(struct announce *a, const char *why, bool fault)
 		log_warnx("announce", "%s: not there: %s", a->name, why);
 	else if (is_new)
 		log_info("announce", "%s: not there: %s", a->name, why);
-	a->up = false;
+	a->up = a->taken_over = false;
 	errmsg_set(&a->why_not, "%s", why);
+}
+
+/* The service manager holds the device from the moment on when it may outlive
+ * this process, and not longer: it may be killed at any time. */
+static void
+hand(struct announce *a, bool may_outlive)
+{
+	bool wanted = a->up && may_outlive;
+
+	if (wanted == a->handed)
+		return;
+	a->handed = wanted;
+	if (wanted)
+		a->kept = notify_store(ANNOUNCE_STORED, routedev_fd(a->device));
+	else if (a->kept)
+		notify_remove(ANNOUNCE_STORED);
+	if (!wanted)
+		a->kept = false;
+}
+
+/* What is made after that is another device. */
+static void
+notice_loss(struct announce *a)
+{
+	if (!a->up || routedev_is_up(a->device))
+		return;
+	stay_down(a, "somebody else has deleted it, or set it down", true);
+	hand(a, false);
 }
 
 static void
@@ -70,9 +119,6 @@ come_up(struct announce *a, struct mono now)
 {
 	struct errmsg why;
 
-	if (a->up && !routedev_is_up(a->device))
-		stay_down(
-		    a, "somebody else has deleted it, or set it down", true);
 	if (!a->up && now.us - a->tried.us < RETRY_US)
 		return;
 	if (routedev_up(a->device, &why) == -1) {
@@ -101,22 +147,28 @@ void
 announce_check(struct announce *a)
 {
 	struct mono now = mono_now();
+	struct announce_facts facts;
 	struct errmsg ports_error, why;
-	struct announce_facts facts = {
-	    .installed = a->installed, .agent_grace_s = a->agent_grace_s};
 
 	if (a->ending)
 		return;
 	count_silence(a, now);
-	facts.silent_us = a->silent_us;
+	notice_loss(a);
+	facts = (struct announce_facts){.installed = a->installed,
+	    .silent_us = a->silent_us,
+	    .agent_grace_s = a->agent_grace_s,
+	    .outlives = ports_outlive(a->ports),
+	    .taken_over = a->taken_over,
+	    .taken_us = now.us - a->taken_at.us};
 	if (ports_fit(a->ports, &ports_error) == -1)
 		facts.ports_error = ports_error.text;
 	if (announce_may(&facts, &why)) {
 		come_up(a, now);
-		return;
+	} else {
+		routedev_down(a->device);
+		stay_down(a, why.text, false);
 	}
-	routedev_down(a->device);
-	stay_down(a, why.text, false);
+	hand(a, announce_may_outlive(&facts));
 }
 
 static void
@@ -166,6 +218,30 @@ announce_free(struct announce *a)
 }
 
 void
+announce_take_over(struct announce *a, int fd, bool stored)
+{
+	struct errmsg why;
+
+	/* What is kept is removed, or stored again, by the first check. */
+	a->handed = a->kept = stored;
+	if (routedev_adopt(a->device, fd, &why) == -1) {
+		log_warnx("announce", "not taken over: %s", why.text);
+		hand(a, false);
+		return;
+	}
+	log_info("announce", "%s: taken over", a->name);
+	a->up = a->taken_over = true;
+	a->taken_at = mono_now();
+	a->why_not.text[0] = '\0';
+}
+
+int
+announce_device(const struct announce *a)
+{
+	return a->up ? routedev_fd(a->device) : -1;
+}
+
+void
 announce_heard(struct announce *a)
 {
 	a->looked = mono_now();
@@ -184,7 +260,14 @@ announce_withdraw(struct announce *a)
 {
 	bool was_up = a->up;
 
+	if (was_up)
+		announce_check(a); /* is that still so? */
 	a->ending = true;
+	if (a->kept) {
+		log_info(
+		    "announce", "%s: left with the service manager", a->name);
+		return false;
+	}
 	routedev_down(a->device);
 	if (was_up)
 		stay_down(a, "the balancer is ending", false);

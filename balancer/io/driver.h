@@ -4,6 +4,7 @@
 #ifndef BALANCER_IO_DRIVER_H
 #define BALANCER_IO_DRIVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "balancer/core/forward.h"
@@ -45,6 +46,9 @@ struct driver {
 	const char *name;
 	/* Why `auto` takes it. */
 	const char *merit;
+	/* It forwards on when this process is gone, until the next one takes
+	 * over, or for ten seconds at least. */
+	bool outlives;
 	/* Takes frames from now on that are for a VIP of `state`. NULL with
 	 * `why`. Keeps env; copies link. */
 	struct driver_handle *(*open)(const struct driver_env *env,

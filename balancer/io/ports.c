@@ -252,6 +252,23 @@ ports_fit(const struct ports *ports, struct errmsg *why)
 	    ports->n > 1 ? ", ..." : "");
 }
 
+bool
+ports_outlive(const struct ports *ports)
+{
+	size_t outlive = 0;
+
+	for (size_t i = 0; i < ports->n; i++) {
+		const struct port *p = &ports->port[i];
+
+		if (p->handle == NULL)
+			continue;
+		if (!p->driver->outlives)
+			return false;
+		outlive++;
+	}
+	return outlive > 0;
+}
+
 void
 ports_set_state(struct ports *ports, const struct forwarding *state)
 {

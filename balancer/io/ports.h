@@ -5,6 +5,7 @@
 #ifndef BALANCER_IO_PORTS_H
 #define BALANCER_IO_PORTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "balancer/io/driver.h"
@@ -30,6 +31,11 @@ void ports_check(struct ports *);
  * swallow them. An interface that is down swallows nothing. 0, or -1 with
  * `why`. */
 int ports_fit(const struct ports *, struct errmsg *why);
+
+/* Do they go on being forwarded without this process? They do when each
+ * interface that is taken from, and there is one, has a driver that outlives
+ * it. */
+bool ports_outlive(const struct ports *);
 
 /* Other VIPs. `state` is borrowed until the next call. */
 void ports_set_state(struct ports *, const struct forwarding *);

@@ -24,7 +24,7 @@ struct routedev {
 	char name[IFNAMSIZ];
 	int fd; /* -1: not open. Close-on-exec: a child that had it would keep
 		   the device */
-	uint32_t ifindex; /* of the device that we made; 0: none */
+	uint32_t ifindex; /* of the device that is ours; 0: none */
 	struct rtnl *rtnl;
 };
 
@@ -168,4 +168,47 @@ routedev_is_up(struct routedev *d)
 	    rtnl_ask(d->rtnl, netlink_get_link(buf, rtnl_seq(d->rtnl), d->name),
 		take_link, &link) == 0 &&
 	    link.ifindex == d->ifindex && link.enabled;
+}
+
+int
+routedev_fd(const struct routedev *d)
+{
+	return d->ifindex != 0 ? d->fd : -1;
+}
+
+/* 0: the descriptor is of such a device as make() makes. */
+static int
+recognise(const struct routedev *d, int fd, struct errmsg *why)
+{
+	struct ifreq ifr;
+
+	if (ioctl(fd, TUNGETIFF, &ifr) == -1)
+		return errmsg_sys(
+		    why, "%s: a descriptor of no TUN device", d->name);
+	if ((ifr.ifr_flags & IFF_TUN) == 0 ||
+	    (ifr.ifr_flags & IFF_PERSIST) != 0 ||
+	    strncmp(ifr.ifr_name, d->name, sizeof(ifr.ifr_name)) != 0)
+		return errmsg_set(why,
+		    "%s: a descriptor of another device, %.*s", d->name,
+		    (int)sizeof(ifr.ifr_name), ifr.ifr_name);
+	return 0;
+}
+
+int
+routedev_adopt(struct routedev *d, int fd, struct errmsg *why)
+{
+	if (recognise(d, fd, why) == -1 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) == -1) {
+		close(fd);
+		return -1;
+	}
+	if (d->fd != -1)
+		close(d->fd);
+	d->fd = fd;
+	d->ifindex = if_nametoindex(d->name);
+	if (routedev_is_up(d))
+		return 0;
+	errmsg_set(why, "%s: the device is down", d->name);
+	routedev_down(d);
+	return -1;
 }

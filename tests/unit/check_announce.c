@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When the balancer may hold the route device. */
+/* When the balancer may hold the route device, and leave it behind. */
 #include "config.h"
 
 #include "balancer/announce.h"
@@ -12,20 +12,41 @@
 
 static const struct {
 	struct announce_facts facts;
-	const char *why; /* NULL: it may */
+	const char *why;  /* NULL: it may */
+	bool may_outlive; /* where `why` is NULL */
 } rows[] = {
-    {{true, 0, 30, NULL}, NULL},
-    {{true, 30 * S, 30, NULL}, NULL},
-    {{true, 30 * S + 1, 30, NULL},
-	"no agent has been heard of for 30 s (announce.agent_grace)"},
-    {{true, 1 * S + 1, 1, NULL},
-	"no agent has been heard of for 1 s (announce.agent_grace)"},
-    {{true, INT64_C(86400) * S, 86400, NULL}, NULL},
-    {{true, INT64_C(86400) * S + 1, 86400, NULL},
-	"no agent has been heard of for 86400 s (announce.agent_grace)"},
-    {{false, 0, 30, NULL}, "no agent has installed a state yet"},
-    {{true, 0, 30, "eth0: the interface is down"},
-	"eth0: the interface is down"},
+    {{true, 0, 30, NULL, false, false, 0}, NULL, false},
+    {{true, 30 * S, 30, NULL, false, false, 0}, NULL, false},
+    {{true, 30 * S + 1, 30, NULL, false, false, 0},
+	"no agent has been heard of for 30 s (announce.agent_grace)", false},
+    {{true, 1 * S + 1, 1, NULL, false, false, 0},
+	"no agent has been heard of for 1 s (announce.agent_grace)", false},
+    {{true, INT64_C(86400) * S, 86400, NULL, false, false, 0}, NULL, false},
+    {{true, INT64_C(86400) * S + 1, 86400, NULL, false, false, 0},
+	"no agent has been heard of for 86400 s (announce.agent_grace)", false},
+    {{false, 0, 30, NULL, false, false, 0},
+	"no agent has installed a state yet", false},
+    {{true, 0, 30, "eth0: the interface is down", false, false, 0},
+	"eth0: the interface is down", false},
+    /* What outlives this process is no reason to announce. */
+    {{true, 0, 30, NULL, true, false, 0}, NULL, true},
+    {{false, 0, 30, NULL, true, false, 0}, "no agent has installed a state yet",
+	false},
+    {{true, 30 * S + 1, 30, NULL, true, true, 0},
+	"no agent has been heard of for 30 s (announce.agent_grace)", false},
+    {{true, 0, 30, "eth0: the interface is down", true, true, 0},
+	"eth0: the interface is down", false},
+    /* Taken over: what outlived the last one serves, but not for long. */
+    {{false, 0, 30, NULL, true, true, 0}, NULL, true},
+    {{false, 0, 30, NULL, true, true, 5 * S}, NULL, true},
+    {{false, 0, 30, NULL, true, true, 5 * S + 1},
+	"no agent has installed a state yet", false},
+    {{false, 0, 30, NULL, false, true, 0}, "no agent has installed a state yet",
+	false},
+    {{false, 0, 30, "eth0: the interface is down", true, true, 0},
+	"eth0: the interface is down", false},
+    {{true, 0, 30, NULL, true, true, INT64_C(3600) * S}, NULL, true},
+    {{true, 0, 30, NULL, false, true, 0}, NULL, false},
 };
 
 START_TEST(may)
@@ -36,6 +57,8 @@ START_TEST(may)
 	ck_assert_int_eq(is, rows[_i].why == NULL);
 	if (!is)
 		ck_assert_str_eq(why.text, rows[_i].why);
+	ck_assert_int_eq(
+	    announce_may_outlive(&rows[_i].facts), rows[_i].may_outlive);
 }
 END_TEST
 
