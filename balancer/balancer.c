@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balancer/announce.h"
 #include "balancer/io/file.h"
 #include "balancer/io/xdp.h"
 #include "balancer/live.h"
@@ -18,6 +19,7 @@
 #include "common/arena.h"
 #include "common/conf.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "common/view.h"
 
 #define PROGRAM      "guideway-balancer"
@@ -30,6 +32,7 @@ struct options {
 	bool debug;
 	bool json;
 	bool detach;
+	bool replaces;
 	struct file_job file;
 };
 
@@ -39,6 +42,7 @@ enum long_option {
 	OPT_MTU,
 	OPT_JSON,
 	OPT_DETACH,
+	OPT_REPLACE,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -50,13 +54,14 @@ static const struct option long_options[] = {
     {"mtu", required_argument, NULL, OPT_MTU},
     {"json", no_argument, NULL, OPT_JSON},
     {"detach", no_argument, NULL, OPT_DETACH},
+    {"replace", no_argument, NULL, OPT_REPLACE},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
 };
 
 static const char usage[] =
-    "usage: " PROGRAM " [--config FILE] [-d] [-D TOKEN]\n"
+    "usage: " PROGRAM " [--config FILE] [-d] [-D TOKEN] [--replace]\n"
     "       " PROGRAM " [--config FILE] --read FILE --write FILE [--mtu N] "
     "[--json]\n"
     "       " PROGRAM " [--config FILE] --detach\n"
@@ -64,6 +69,7 @@ static const char usage[] =
     "  -c, --config FILE  instead of " CONF_PATH "\n"
     "  -d                 log debug messages too\n"
     "  -D TOKEN           of these, only those of one module\n"
+    "      --replace      take over from the balancer that runs, which ends\n"
     "      --read FILE    take a capture (pcap or pcapng) through; - is "
     "stdin\n"
     "      --write FILE   what would be sent, as pcap; - is stdout\n"
@@ -111,6 +117,8 @@ check_options(const struct options *o, bool has_mtu)
 		return usage_error("--read and --write go together");
 	if (!reads && (has_mtu || o->json))
 		return usage_error("--mtu and --json need --read and --write");
+	if (reads && o->replaces)
+		return usage_error("--replace is for live traffic");
 	if (o->json && strcmp(o->file.write, "-") == 0)
 		return usage_error("--json and --write - both want stdout");
 	return -1;
@@ -151,6 +159,9 @@ parse_options(struct options *o, int argc, char *argv[])
 			break;
 		case OPT_DETACH:
 			o->detach = true;
+			break;
+		case OPT_REPLACE:
+			o->replaces = true;
 			break;
 		case OPT_HELP:
 			fputs(usage, stdout);
@@ -257,9 +268,13 @@ balancer_main(int argc, char *argv[])
 	else if (o.file.read != NULL)
 		r = run_file(&o, conf, &why);
 	else
-		r = live_run(conf, &why);
+		r = live_run(conf, o.replaces, &why);
 	conf_free(conf);
 	if (r == -1)
 		fprintf(stderr, PROGRAM ": %s\n", why.text);
+	/* What a predecessor left with the service manager does not stand for a
+	 * balancer that cannot even start. */
+	if (r == -1 && o.file.read == NULL)
+		notify_remove(ANNOUNCE_STORED);
 	return r == -1 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

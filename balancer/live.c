@@ -18,8 +18,10 @@
 #include "balancer/io/ports.h"
 #include "balancer/io/tx.h"
 #include "balancer/io/xdp.h"
+#include "balancer/predecessor.h"
 #include "balancer/report.h"
 #include "balancer/serving.h"
+#include "balancer/successor.h"
 #include "common/arena.h"
 #include "common/log.h"
 #include "common/mono.h"
@@ -59,7 +61,12 @@ struct live {
 	struct errmsg no_xdp; /* why */
 	struct mono started;
 	char socket_path[108];
+	bool installed; /* a state, by an agent */
 	bool listens, ending;
+	int kept; /* by the service manager, for us: the route device; or -1 */
+	struct predecessor *predecessor; /* NULL: none is being replaced */
+	int listener; /* its socket, until it is served here */
+	struct successor successor;
 };
 
 /* Next hops ------------------------------------------------------------ */
@@ -160,6 +167,24 @@ warn_of_local_vips(struct live *live, const struct forwarding *f)
 
 /* Requests ------------------------------------------------------------- */
 
+/* Takes the state. From the return on it is what packets meet. */
+static int
+serve(struct live *live, struct forwarding *state, struct errmsg *why)
+{
+	if (serving_install(&live->serving, state, prepare, live, why) == -1)
+		return -1;
+	if (live->ports != NULL)
+		ports_set_state(live->ports, state);
+	live->installed = true;
+	live->next_hops_version++;
+	if (live->announce != NULL)
+		announce_installed(live->announce);
+	log_info("serving", "state %llu: %zu services, %zu backends",
+	    (unsigned long long)state->generation, state->n_services,
+	    state->n_backends);
+	return 0;
+}
+
 static int
 install(struct live *live, struct wire_request *request, struct evbuffer *out)
 {
@@ -170,18 +195,10 @@ install(struct live *live, struct wire_request *request, struct evbuffer *out)
 	int r = -1;
 
 	request->install = NULL;
-	if (serving_install(&live->serving, state, prepare, live, &why) == -1) {
+	if (serve(live, state, &why) == -1) {
 		log_warnx("serving", "state refused: %s", why.text);
 		return wire_put_refused(out, request->id, why.text);
 	}
-	if (live->ports != NULL)
-		ports_set_state(live->ports, state);
-	live->next_hops_version++;
-	if (live->announce != NULL)
-		announce_installed(live->announce);
-	log_info("serving", "state %llu: %zu services, %zu backends",
-	    (unsigned long long)state->generation, state->n_services,
-	    state->n_backends);
 	warn_of_local_vips(live, state);
 	if ((arena = arena_new()) != NULL &&
 	    report_fill(arena, &status, &live->serving, live->serving.counters,
@@ -296,11 +313,59 @@ pong(struct live *live, struct wire_request *request, struct evbuffer *out)
 	return wire_put_pong(out, request->id, &p);
 }
 
+/* The successor forwards and holds the device. What was captured before that
+ * is forwarded still, unless this process's drivers leave nothing to do. */
+static void
+on_leave(evutil_socket_t fd, short what, void *ctx)
+{
+	const struct timeval linger = {LINGER_S, 0};
+	struct live *live = ctx;
+	bool captures = live->ports != NULL && !ports_outlive(live->ports);
+
+	log_info("main", "ending: a successor has taken over");
+	live->ending = true;
+	announce_free(live->announce);
+	live->announce = NULL;
+	server_free(live->server);
+	live->server = NULL;
+	live->listens = false; /* the socket is its now */
+	event_base_loopexit(live->base, captures ? &linger : NULL);
+}
+
+/* For a moment packets are forwarded here and there; the sooner nothing more is
+ * captured here, the fewer. */
+static int
+hand_over(struct live *live, struct wire_request *request, struct evbuffer *out)
+{
+	static const struct forwarding nothing;
+	const struct timeval now = {0, 0};
+	struct successor_share share = {.server = live->server,
+	    .state = live->installed ? serving_state(&live->serving) : NULL,
+	    .device = live->announce != NULL ? announce_device(live->announce)
+					     : -1,
+	    .ending = live->ending};
+	bool leave;
+	int r = successor_answer(
+	    &live->successor, &share, request, out, &leave);
+
+	if (!leave)
+		return r;
+	if (live->ports != NULL && !ports_outlive(live->ports))
+		ports_set_state(live->ports, &nothing);
+	if (event_base_once(live->base, -1, EV_TIMEOUT, on_leave, live, &now) ==
+	    -1)
+		event_base_loopbreak(live->base);
+	return r;
+}
+
 static int
 answer(void *ctx, struct wire_request *request, struct evbuffer *out)
 {
 	struct live *live = ctx;
 
+	/* A successor is no agent. */
+	if (request->kind >= WIRE_HANDOVER)
+		return hand_over(live, request, out);
 	if (live->announce != NULL)
 		announce_heard(live->announce);
 	switch (request->kind) {
@@ -312,8 +377,9 @@ answer(void *ctx, struct wire_request *request, struct evbuffer *out)
 		return status(ctx, request, out);
 	case WIRE_PING:
 		return pong(ctx, request, out);
+	default:
+		return -1;
 	}
-	return -1;
 }
 
 /* Signals -------------------------------------------------------------- */
@@ -399,22 +465,42 @@ add_signals(struct live *live)
 /* Life ----------------------------------------------------------------- */
 
 static int
-listen_on(struct live *live, const char *run_dir, struct errmsg *why)
+name_socket(struct live *live, const char *run_dir, struct errmsg *why)
 {
-	int fd, n;
-
-	n = snprintf(live->socket_path, sizeof(live->socket_path),
+	int n = snprintf(live->socket_path, sizeof(live->socket_path),
 	    "%s/balancer.sock", run_dir);
-	if (n < 0 || (size_t)n >= sizeof(live->socket_path))
-		return errmsg_set(why,
-		    "%s/balancer.sock: too long for a socket; set a shorter "
-		    "run_dir",
-		    run_dir);
-	if ((fd = unix_listen(live->socket_path, why)) == -1)
-		return -1;
+
+	if (n >= 0 && (size_t)n < sizeof(live->socket_path))
+		return 0;
+	return errmsg_set(why,
+	    "%s/balancer.sock: too long for a socket; set a shorter run_dir",
+	    run_dir);
+}
+
+static int
+serve_socket(struct live *live, int fd, struct errmsg *why)
+{
 	live->listens = true;
 	live->server = server_new(live->base, fd, answer, live, why);
 	return live->server == NULL ? -1 : 0;
+}
+
+static int
+listen_on(struct live *live, const char *user, struct errmsg *why)
+{
+	int fd = unix_listen(live->socket_path, why);
+
+	if (fd == -1 || serve_socket(live, fd, why) == -1)
+		return -1;
+	unix_give(live->socket_path, user);
+	return 0;
+}
+
+static void
+ready(const struct live *live)
+{
+	log_info("main", "%s serves %s", PACKAGE_STRING, live->socket_path);
+	notify("READY=1");
 }
 
 static int
@@ -480,15 +566,101 @@ start_interfaces(struct live *live, const struct conf *conf, struct errmsg *why)
 	    (live->announce = announce_new(
 		 live->base, &conf->announce, live->ports, why)) == NULL)
 		return -1;
+	if (live->announce != NULL && live->kept != -1) {
+		announce_take_over(live->announce, live->kept, true);
+		live->kept = -1;
+	}
 	if (live->env.xdp != NULL)
 		privileges |= PRIVILEGES_XDP;
 	return privilege_drop(conf->user, privileges, why);
 }
 
+/* The device must not go because we are less fit than who held it until now. */
+static int
+take_device(struct live *live, int device, struct errmsg *why)
+{
+	struct errmsg cause;
+
+	if (device == -1)
+		return 0;
+	if (live->announce == NULL) {
+		close(device); /* nothing is to be announced any more */
+		return 0;
+	}
+	if (ports_fit(live->ports, &cause) == -1) {
+		close(device);
+		return errmsg_set(why,
+		    "it forwards, and this one would not: %.400s", cause.text);
+	}
+	announce_take_over(live->announce, device, false);
+	return 0;
+}
+
+static void
+on_predecessor_gone(void *ctx)
+{
+	struct live *live = ctx;
+	struct errmsg why;
+	int fd = live->listener;
+
+	predecessor_free(live->predecessor);
+	live->predecessor = NULL;
+	live->listener = -1;
+	if (serve_socket(live, fd, &why) == 0)
+		ready(live);
+	else
+		end(live, why.text);
+}
+
+/* Everything is ready: from serve() on both forward, until the predecessor has
+ * heard that it is dismissed. */
+static int
+replace(struct live *live, struct errmsg *why)
+{
+	struct forwarding *state = predecessor_state(live->predecessor);
+	int device;
+
+	if (predecessor_take(
+		live->predecessor, &live->listener, &device, why) == -1 ||
+	    take_device(live, device, why) == -1) {
+		forwarding_free(state);
+		return -1;
+	}
+	if (state != NULL && serve(live, state, why) == -1)
+		return -1;
+	return predecessor_dismiss(
+	    live->predecessor, live->base, on_predecessor_gone, live, why);
+}
+
+static int
+not_replaced(const struct live *live, struct errmsg *why)
+{
+	struct errmsg cause = *why;
+
+	return errmsg_set(why,
+	    "%s: the balancer there is not replaced, and goes on: %.400s",
+	    live->socket_path, cause.text);
+}
+
+/* Finds the predecessor that is to be replaced, or listens. Before anything
+ * that a living balancer would notice. */
+static int
+claim_socket(struct live *live, const struct conf *conf, bool replaces,
+    struct errmsg *why)
+{
+	if (name_socket(live, conf->run_dir, why) == -1)
+		return -1;
+	if (replaces &&
+	    predecessor_find(live->socket_path, &live->predecessor, why) == -1)
+		return not_replaced(live, why);
+	return live->predecessor != NULL ? 0 : listen_on(live, conf->user, why);
+}
+
 /* Without interfaces it only answers the agent, and needs no privileges: for
  * trying a configuration out. */
 static int
-start(struct live *live, const struct conf *conf, struct errmsg *why)
+start(struct live *live, const struct conf *conf, bool replaces,
+    struct errmsg *why)
 {
 	bool forwards = conf->n_interfaces > 0;
 
@@ -497,16 +669,19 @@ start(struct live *live, const struct conf *conf, struct errmsg *why)
 		return -1;
 	if ((live->base = event_base_new()) == NULL || add_signals(live) == -1)
 		return errmsg_set(why, "event loop: cannot be made");
-	/* Before anything that a living balancer would notice. */
-	if (listen_on(live, conf->run_dir, why) == -1)
+	if (claim_socket(live, conf, replaces, why) == -1 ||
+	    (forwards && start_interfaces(live, conf, why) == -1))
 		return -1;
-	unix_give(live->socket_path, conf->user);
-	if (forwards)
-		return start_interfaces(live, conf, why);
-	log_warnx("main",
-	    "%s: no interfaces, so nothing is forwarded: name those that "
-	    "packets for VIPs come in through under balancer.interfaces",
-	    conf->path);
+	if (!forwards)
+		log_warnx("main",
+		    "%s: no interfaces, so nothing is forwarded: name those "
+		    "that packets for VIPs come in through under "
+		    "balancer.interfaces",
+		    conf->path);
+	if (live->predecessor == NULL)
+		ready(live);
+	else if (replace(live, why) == -1)
+		return not_replaced(live, why);
 	return 0;
 }
 
@@ -514,6 +689,9 @@ static void
 stop(struct live *live)
 {
 	server_free(live->server);
+	predecessor_free(live->predecessor);
+	if (live->listener != -1)
+		close(live->listener);
 	/* May be denied to the user we have become: then the next start
 	 * replaces it. */
 	if (live->listens)
@@ -536,8 +714,18 @@ stop(struct live *live)
 	serving_clear(&live->serving);
 }
 
+/* Nothing is announced by this process. */
+static void
+drop_kept(struct live *live)
+{
+	if (live->kept == -1)
+		return;
+	close(live->kept);
+	notify_remove(ANNOUNCE_STORED);
+}
+
 int
-live_run(const struct conf *conf, struct errmsg *why)
+live_run(const struct conf *conf, bool replaces, struct errmsg *why)
 {
 	struct live *live = calloc(1, sizeof(*live));
 	int r;
@@ -546,12 +734,12 @@ live_run(const struct conf *conf, struct errmsg *why)
 		return errmsg_sys(why, "balancer");
 	signal(SIGPIPE, SIG_IGN);
 	live->started = mono_now();
-	if ((r = start(live, conf, why)) == 0) {
-		log_info(
-		    "main", "%s serves %s", PACKAGE_STRING, live->socket_path);
-		notify("READY=1");
+	live->listener = -1;
+	live->kept = notify_take(ANNOUNCE_STORED);
+	r = start(live, conf, replaces, why);
+	drop_kept(live);
+	if (r == 0)
 		event_base_dispatch(live->base);
-	}
 	stop(live);
 	free(live);
 	return r;

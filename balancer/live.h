@@ -4,10 +4,15 @@
 #ifndef BALANCER_LIVE_H
 #define BALANCER_LIVE_H
 
+#include <stdbool.h>
+
 #include "common/conf.h"
 #include "common/errmsg.h"
 
-/* Runs until SIGTERM or SIGINT. 0, or -1 with `why` when it could not start. */
-int live_run(const struct conf *, struct errmsg *why);
+/* Runs until SIGTERM or SIGINT, or until another balancer replaces it. With
+ * `replaces`, it takes the place of the balancer that serves the socket, if
+ * there is one. 0, or -1 with `why` when it could not start; then that one goes
+ * on. */
+int live_run(const struct conf *, bool replaces, struct errmsg *why);
 
 #endif

@@ -181,3 +181,89 @@ unix_listen(const char *path, struct errmsg *why)
 	}
 	return fd;
 }
+
+uid_t
+unix_peer_uid(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
+	    ? peer.uid
+	    : (uid_t)-1;
+}
+
+union control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(UNIX_FDS_MAX * sizeof(int))];
+};
+
+int
+unix_send(int fd, const void *data, size_t len, const int *fds, size_t n_fds)
+{
+	union control control = {.room = ""};
+	struct iovec bytes = {(void *)data, len};
+	struct msghdr m = {.msg_iov = &bytes,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = CMSG_SPACE(n_fds * sizeof(int))};
+	ssize_t sent;
+
+	GW_ASSERT(n_fds > 0 && n_fds <= UNIX_FDS_MAX);
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+	memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
+	if ((sent = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT)) == -1)
+		return -1;
+	if ((size_t)sent == len)
+		return 0;
+	errno = EMSGSIZE;
+	return -1;
+}
+
+/* The descriptors of a message; those that fds has no room for are closed. */
+static void
+take_fds(struct msghdr *m, int fds[UNIX_FDS_MAX], size_t *n_fds)
+{
+	struct cmsghdr *c;
+
+	for (c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		int fd;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			if (*n_fds < UNIX_FDS_MAX)
+				fds[(*n_fds)++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+ssize_t
+unix_receive(
+    int fd, void *data, size_t len, int fds[UNIX_FDS_MAX], size_t *n_fds)
+{
+	union control control;
+	struct iovec bytes = {data, len};
+	struct msghdr m = {.msg_iov = &bytes,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof(control)};
+	ssize_t got;
+
+	*n_fds = 0;
+	if ((got = recvmsg(fd, &m, MSG_CMSG_CLOEXEC)) == -1)
+		return -1;
+	take_fds(&m, fds, n_fds);
+	if ((m.msg_flags & MSG_CTRUNC) == 0)
+		return got;
+	while (*n_fds > 0)
+		close(fds[--*n_fds]);
+	errno = EMSGSIZE;
+	return -1;
+}

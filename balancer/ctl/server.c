@@ -15,6 +15,7 @@
 #include "common/frame.h"
 #include "common/log.h"
 #include "common/mono.h"
+#include "common/unix_socket.h"
 
 /* Requests of one client in one turn of the loop; packets wait meanwhile. */
 #define REQUESTS_PER_TURN 4
@@ -25,6 +26,8 @@
 
 struct client {
 	struct server *server;
+	uint64_t number; /* never used twice */
+	uid_t uid;
 	struct bufferevent *bev;
 	struct mono active; /* last heard of, or last took some of a reply */
 	bool leaving;       /* sent all it wanted; has replies to take */
@@ -40,6 +43,7 @@ struct server {
 	/* By `active`, the longest silent first. */
 	TAILQ_HEAD(clients, client) clients;
 	size_t n_clients;
+	uint64_t last_number;
 	struct log_bucket log;
 };
 
@@ -71,19 +75,42 @@ cut_off(struct client *c, const char *why)
 	client_free(c);
 }
 
+/* Descriptors go with bytes, and a buffer takes none: what is in it is sent
+ * past it. */
+static int
+send_with(struct client *c, const int *fds, size_t n)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	size_t len = evbuffer_get_length(out);
+	int r;
+
+	(void)evbuffer_unfreeze(out, 1); /* its front is the bufferevent's */
+	r = unix_send(
+	    bufferevent_getfd(c->bev), evbuffer_pullup(out, -1), len, fds, n);
+	(void)evbuffer_drain(out, len);
+	(void)evbuffer_freeze(out, 1);
+	return r;
+}
+
 /* One message: 0, or -1 when the client has to go. */
 static int
 handle(struct client *c, const uint8_t *data, size_t len)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
+	bool is_empty = evbuffer_get_length(out) == 0;
 	struct wire_request request;
 	struct errmsg why;
 	int r;
 
-	if (wire_unpack_request(data, len, &request, &why) == 0)
+	if (wire_unpack_request(data, len, &request, &why) == 0) {
+		request.client = c->number;
+		request.uid = c->uid;
 		r = c->server->answer(c->server->ctx, &request, out);
-	else
+	} else {
 		r = wire_put_refused(out, request.id, why.text);
+	}
+	if (r == 0 && request.n_pass > 0)
+		r = is_empty ? send_with(c, request.pass, request.n_pass) : -1;
 	wire_request_clear(&request);
 	return r;
 }
@@ -114,7 +141,7 @@ serve(struct client *c)
 			break;
 		}
 		if (handle(c, data, len) == -1) {
-			cut_off(c, "no memory for a reply");
+			cut_off(c, "a reply cannot be made, or sent");
 			return;
 		}
 		frame_done(in, len);
@@ -165,6 +192,8 @@ client_new(struct server *s, int fd)
 		return;
 	}
 	c->server = s;
+	c->number = ++s->last_number;
+	c->uid = unix_peer_uid(fd);
 	c->bev = bufferevent_socket_new(
 	    s->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
 	if (c->bev == NULL) {
@@ -263,4 +292,22 @@ server_free(struct server *s)
 		event_free(s->check);
 	close(s->fd);
 	free(s);
+}
+
+bool
+server_serves(const struct server *s, uint64_t client)
+{
+	const struct client *c;
+
+	TAILQ_FOREACH (c, &s->clients, next) {
+		if (c->number == client)
+			return true;
+	}
+	return false;
+}
+
+int
+server_listener(const struct server *s)
+{
+	return s->fd;
 }

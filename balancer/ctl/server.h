@@ -9,6 +9,9 @@
 #ifndef BALANCER_CTL_SERVER_H
 #define BALANCER_CTL_SERVER_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "balancer/ctl/wire.h"
 #include "common/errmsg.h"
 
@@ -20,8 +23,9 @@ struct server;
 #define SERVER_STALL_S     10
 
 /* Answers a request with exactly one wire_put_* on `out`. It may take
- * request->install (and set it to NULL). -1: it could not; the client is cut
- * off. */
+ * request->install (and set it to NULL), and name descriptors to go with the
+ * reply (request->pass), which leaves at once then: the client must have taken
+ * all before it. -1: it could not; the client is cut off. */
 typedef int (*server_answer)(
     void *ctx, struct wire_request *request, struct evbuffer *out);
 
@@ -30,5 +34,10 @@ typedef int (*server_answer)(
 struct server *server_new(
     struct event_base *, int fd, server_answer, void *ctx, struct errmsg *why);
 void server_free(struct server *);
+
+/* Is this client (wire_request.client) still there? */
+bool server_serves(const struct server *, uint64_t client);
+/* The listening socket, to hand on; borrowed. */
+int server_listener(const struct server *);
 
 #endif

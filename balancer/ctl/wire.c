@@ -31,6 +31,15 @@ read_body(const MsgRequest *m, struct wire_request *request, struct errmsg *why)
 	case GUIDEWAY__BALANCER__REQUEST__BODY_PING:
 		request->kind = WIRE_PING;
 		return 0;
+	case GUIDEWAY__BALANCER__REQUEST__BODY_HANDOVER:
+		request->kind = WIRE_HANDOVER;
+		return 0;
+	case GUIDEWAY__BALANCER__REQUEST__BODY_TAKE:
+		request->kind = WIRE_TAKE;
+		return 0;
+	case GUIDEWAY__BALANCER__REQUEST__BODY_LEAVE:
+		request->kind = WIRE_LEAVE;
+		return 0;
 	default:
 		return errmsg_set(why, "a request for nothing that we know");
 	}

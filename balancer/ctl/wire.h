@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/balancer_report.h"
 #include "common/errmsg.h"
@@ -19,7 +20,12 @@ enum wire_kind {
 	WIRE_TRACE,
 	WIRE_STATUS,
 	WIRE_PING,
+	WIRE_HANDOVER, /* these three: wire_handover.h */
+	WIRE_TAKE,
+	WIRE_LEAVE,
 };
+
+#define WIRE_PASS_MAX 2
 
 struct wire_request {
 	uint64_t id;
@@ -27,6 +33,13 @@ struct wire_request {
 	struct forwarding *install; /* owned, until somebody takes it */
 	struct trace_query trace;
 	bool read_back; /* of a status request */
+	/* Who asks, as the server knows it: no two clients have the same number
+	 * ever, and none has 0. */
+	uint64_t client;
+	uid_t uid;
+	/* Descriptors to send with the reply; borrowed. */
+	int pass[WIRE_PASS_MAX];
+	size_t n_pass;
 };
 
 /* 0, or -1 with `why`; the id is set then too where it could be read, else 0.

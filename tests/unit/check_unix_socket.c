@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -114,6 +116,86 @@ START_TEST(says_what_is_in_the_way)
 }
 END_TEST
 
+/* Descriptors that go with bytes are the receiver's own, and close-on-exec. */
+START_TEST(passes_descriptors)
+{
+	int pair[2], sent[2], got[UNIX_FDS_MAX];
+	struct stat ours, theirs;
+	char text[8] = "";
+	size_t n;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ck_assert_uint_eq(unix_peer_uid(pair[1]), geteuid());
+	ck_assert_int_eq(pipe(sent), 0);
+	for (size_t count = 1; count <= 2; count++) {
+		ck_assert_int_eq(unix_send(pair[0], "ab", 2, sent, count), 0);
+		ck_assert_int_eq(
+		    unix_receive(pair[1], text, sizeof(text), got, &n), 2);
+		ck_assert_uint_eq(n, count);
+		for (size_t i = 0; i < n; i++) {
+			ck_assert_int_ne(
+			    fcntl(got[i], F_GETFD) & FD_CLOEXEC, 0);
+			ck_assert_int_eq(fstat(sent[i], &ours), 0);
+			ck_assert_int_eq(fstat(got[i], &theirs), 0);
+			ck_assert(ours.st_ino == theirs.st_ino);
+			close(got[i]);
+		}
+	}
+	ck_assert_int_eq(send(pair[0], "c", 1, 0), 1);
+	ck_assert_int_eq(unix_receive(pair[1], text, sizeof(text), got, &n), 1);
+	ck_assert_uint_eq(n, 0);
+	close(pair[0]);
+	ck_assert_int_eq(unix_receive(pair[1], text, sizeof(text), got, &n), 0);
+	close(pair[1]);
+	close(sent[0]);
+	close(sent[1]);
+}
+END_TEST
+
+/* How many descriptors this process has. */
+static int
+count_open(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
+/* More than we would know what to do with: none is kept open. */
+START_TEST(takes_no_heap_of_descriptors)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(4 * sizeof(int))];
+	} control = {.room = ""};
+	char two[] = "ab";
+	struct iovec bytes = {two, 2};
+	struct msghdr m = {.msg_iov = &bytes,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof(control)};
+	int pair[2], before, got[UNIX_FDS_MAX], fds[4] = {0, 1, 2, 2};
+	char text[8];
+	size_t n;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(fds));
+	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
+	ck_assert_int_eq(sendmsg(pair[0], &m, 0), 2);
+	before = count_open();
+	ck_assert_int_eq(
+	    unix_receive(pair[1], text, sizeof(text), got, &n), -1);
+	ck_assert_uint_eq(n, 0);
+	ck_assert_int_eq(count_open(), before);
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -127,6 +209,8 @@ make_suite(void)
 	tcase_add_test(tc, leaves_a_living_listener_alone);
 	tcase_add_test(tc, waits_for_one_that_is_dying);
 	tcase_add_test(tc, says_what_is_in_the_way);
+	tcase_add_test(tc, passes_descriptors);
+	tcase_add_test(tc, takes_no_heap_of_descriptors);
 	suite_add_tcase(s, tc);
 	return s;
 }
