@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PREFIX     "link-"
@@ -126,6 +127,19 @@ find_pinned(struct xdp_link *link, const char *path, enum conf_xdp_mode mode)
 	return false;
 }
 
+/* What was pinned before privileges were let go of must be ours after that. */
+static int
+own(const char *dir, const char *path, struct errmsg *why)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (stat(dir, &st) == -1 || chown(path, st.st_uid, st.st_gid) == -1)
+		return errmsg_sys(why, "%s", path);
+	return 0;
+}
+
 int
 xdp_link_open(struct xdp_link *link, const char *dir, const char *name,
     uint32_t ifindex, enum conf_xdp_mode mode, int program, struct errmsg *why)
@@ -137,7 +151,7 @@ xdp_link_open(struct xdp_link *link, const char *dir, const char *name,
 	*link = (struct xdp_link){.fd = -1, .ifindex = ifindex, .why_mode = ""};
 	path_of(path, dir, name);
 	if (find_pinned(link, path, mode))
-		return 0;
+		return own(dir, path, why);
 	if ((other = program_on(ifindex, &native)) != 0)
 		return errmsg_set(why,
 		    "%s has another XDP program (id %u), which is left "
@@ -146,7 +160,7 @@ xdp_link_open(struct xdp_link *link, const char *dir, const char *name,
 	if (attach_best(link, name, mode, program) == -1)
 		return errmsg_sys(why, "%s: attaching the XDP program", name);
 	if (bpf_obj_pin(link->fd, path) == 0)
-		return 0;
+		return own(dir, path, why);
 	errmsg_sys(why, "%s", path);
 	xdp_link_close(link);
 	return -1;

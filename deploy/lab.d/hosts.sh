@@ -39,6 +39,7 @@ host_clear() {
 		sleep 0.05
 	done
 	! host_is_up "$1" || ip netns del "$PREFIX$1"
+	! mountpoint -q "$RUN/$1/bpf" || umount "$RUN/$1/bpf"
 }
 
 host_do() {

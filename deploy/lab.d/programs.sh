@@ -224,8 +224,10 @@ backend_files() {
 # that all four ways to put one version into the other are used.
 node_files() {
 	local host=$1 dir=$RUN/$1
-	mkdir -p "$dir/run" "$dir/state"
+	mkdir -p "$dir/run" "$dir/state" "$dir/bpf"
 	chown nobody "$dir/state"
+	# Here, since each program on a host has mounts of its own.
+	mountpoint -q "$dir/bpf" || mount -t bpf bpf "$dir/bpf"
 	cat >"$dir/guideway.yaml" <<-END
 	node:
 	  name: $host
@@ -239,6 +241,8 @@ node_files() {
 	balancer:
 	  interfaces:
 	    - name: eth0
+	      driver: $(<"$RUN/driver")
+	  bpf_dir: $dir/bpf
 	services:
 	  - name: web
 	    vips: [$VIP4, "$VIP6"]

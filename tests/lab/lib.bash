@@ -33,7 +33,8 @@ lab_options=() # for `lab up`
 
 start_lab() {
 	# Output goes to the log; the reason of a failure is its end.
-	lab up ${GUIDEWAY_BUILD:+--build "$GUIDEWAY_BUILD"} "${lab_options[@]}" \
+	lab up ${GUIDEWAY_BUILD:+--build "$GUIDEWAY_BUILD"} \
+	    --driver "${GUIDEWAY_LAB_DRIVER:-xdp}" "${lab_options[@]}" \
 	    >"$work/up" 2>&1 && return
 	cat "$work/up"
 	echo "Bail out! the lab does not come up"
