@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "balancer/core/counters.h"
 #include "balancer/core/fib.h"
@@ -238,6 +240,104 @@ START_TEST(each_kind)
 }
 END_TEST
 
+/* Valid packets of each kind, with some bytes changed or the end cut off. */
+#define RANDOM_FRAMES 100000
+
+static uint64_t
+next_random(uint64_t *state)
+{
+	*state = *state * 6364136223846793005u + 1442695040888963407u;
+	return *state >> 33;
+}
+
+static size_t
+random_frame(uint64_t *seed, uint8_t *frame)
+{
+	struct packet_spec spec =
+	    kinds[next_random(seed) % (uint64_t)ROWS(kinds)];
+	uint64_t changes = next_random(seed) % 4;
+	size_t len;
+
+	spec.source_port = (uint16_t)next_random(seed);
+	spec.vlans = next_random(seed) % 4 == 0 ? next_random(seed) % 3 : 0;
+	spec.traffic_class = (uint8_t)next_random(seed);
+	len = packet_build(&spec, frame);
+	for (uint64_t i = 0; i < changes; i++)
+		frame[next_random(seed) % (len < 80 ? len : 80)] = (uint8_t)
+		    next_random(seed);
+	/* Else hardly one is past the checksum. */
+	if (changes > 0 && next_random(seed) % 2 == 0 &&
+	    frame[packet_ip(&spec)] == 0x45)
+		packet_fix_ipv4(frame + packet_ip(&spec));
+	if (next_random(seed) % 8 == 0)
+		len = 14 + next_random(seed) % (len - 13);
+	return len;
+}
+
+START_TEST(random_frames)
+{
+	static uint8_t frame[PACKET_MAX];
+	const char *given = getenv("GUIDEWAY_SEED");
+	uint64_t seed = given != NULL ? strtoull(given, NULL, 10)
+				      : (uint64_t)time(NULL);
+	struct pair pair;
+
+	printf("GUIDEWAY_SEED=%llu\n", (unsigned long long)seed);
+	fflush(stdout);
+	pair_init(&pair, reflecting_fib(1500));
+	for (int i = 0; i < RANDOM_FRAMES; i++) {
+		size_t len = random_frame(&seed, frame);
+
+		same(&pair, frame, len, 1500);
+	}
+	same_counters(&pair);
+	ck_assert_uint_gt(pair.by_xdp, RANDOM_FRAMES / 4);
+	pair_clear(&pair);
+}
+END_TEST
+
+/* States in a row, in both copies and in growing rooms: what was counted before
+ * stays, whatever the positions. */
+START_TEST(states_in_a_row)
+{
+	static uint8_t frame[PACKET_MAX], out[FRAME_MAX + 64];
+	struct packet_spec spec = kinds[0];
+	struct fib *before = NULL, *fib;
+	struct errmsg why = {""};
+	struct counters *sum;
+	struct pair pair = {0};
+	size_t len, out_len;
+
+	spec.source_port = 1;
+	len = packet_build(&spec, frame);
+	pair.plane = xdp_plane_new(NULL, &why);
+	ck_assert_msg(pair.plane != NULL, "%s", why.text);
+	for (int i = 0; i < 1000; i++) {
+		struct forwarding *state = fixture_state();
+
+		if (i % 100 == 99)
+			state->services[0].table_size = 1024u << i / 100;
+		fib = fib_new(state, NULL, &why);
+		ck_assert_msg(fib != NULL, "%s", why.text);
+		fib_reflect(fib, 1500);
+		ck_assert_msg(xdp_plane_install(pair.plane, fib, &why) == 0 &&
+			xdp_plane_renew(pair.plane, 60, &why) == 0,
+		    "%s", why.text);
+		fib_free(before);
+		before = fib;
+		ck_assert_uint_eq(
+		    run_xdp(&pair, frame, len, out, &out_len), XDP_TX);
+	}
+	sum = counters_new(fib_state(before), NULL, NULL);
+	xdp_plane_count(pair.plane, sum);
+	ck_assert_uint_eq(sum->reasons[REASON_FORWARD], 1000);
+	ck_assert_uint_eq(sum->services[FIXTURE_4_IN_4].packets, 1000);
+	counters_free(sum);
+	xdp_plane_free(pair.plane);
+	fib_free(before);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -245,6 +345,8 @@ make_suite(void)
 	TCase *tc = tcase_create("paths");
 
 	tcase_add_test(tc, each_kind);
+	tcase_add_test(tc, random_frames);
+	tcase_add_test(tc, states_in_a_row);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
