@@ -372,7 +372,7 @@ detaches() {
 	program_on || return 1
 	equal "$(detach)" "in0: XDP program taken off" || return 1
 	no_program_on || return 1
-	equal "$(ls "$work/bpf")" "" || return 1
+	equal "$(find "$work/bpf" -name "link-*" -o -name "maps-*")" "" || return 1
 	detach | grep -q 'no XDP program is attached'
 }
 
