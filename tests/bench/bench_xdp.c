@@ -22,6 +22,7 @@
 #include "balancer/core/fib.h"
 #include "balancer/io/xdp_plane.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/flows.h"
 #include "tests/bench/xdp_states.h"
 #include "tests/bench/xdp_target.h"
 #include "tests/bench/xdp_targets.skel.h"
@@ -47,7 +48,7 @@ enum which {
 
 struct scenario {
 	const char *name;
-	enum xdp_packet packet;
+	enum flows_packet packet;
 	uint32_t flows;
 	bool skip[MAX_TARGETS];
 	double *times[MAX_TARGETS]; /* a packet, each round */
@@ -55,8 +56,7 @@ struct scenario {
 
 #define SCENARIO(name_, packet_, flows_) \
 	{ \
-		.name = (name_), .packet = XDP_PACKET_##packet_, \
-		.flows = (flows_) \
+		.name = (name_), .packet = FLOWS_##packet_, .flows = (flows_) \
 	}
 
 /* What runs with the same forwarding state. */
@@ -199,7 +199,7 @@ check_counts(const struct bench *b, const struct scenario *s,
 	uint64_t forwarded = after->reasons[REASON_FORWARD] -
 	    before->reasons[REASON_FORWARD];
 
-	if (forwarded != (s->packet == XDP_PACKET_NOT_OURS ? 0 : b->packets))
+	if (forwarded != (s->packet == FLOWS_NOT_OURS ? 0 : b->packets))
 		bench_fail("%s: the program counts %llu of %u packets", s->name,
 		    (unsigned long long)forwarded, b->packets);
 	for (size_t i = 0; i < after->n_services; i++) {
@@ -208,7 +208,7 @@ check_counts(const struct bench *b, const struct scenario *s,
 
 		least = n < least ? (uint32_t)n : least;
 	}
-	if (s->packet != XDP_PACKET_NOT_OURS &&
+	if (s->packet != FLOWS_NOT_OURS &&
 	    least < b->packets / after->n_services / 2)
 		bench_fail(
 		    "%s: flows are not spread over the services", s->name);
@@ -223,7 +223,7 @@ check_tally(const struct bench *b, const struct scenario *s,
 
 	for (size_t i = 0; i < n_backends && i < XDP_TALLY_BACKENDS; i++)
 		used += tally->backends[i] != 0;
-	if (s->packet == XDP_PACKET_NOT_OURS) {
+	if (s->packet == FLOWS_NOT_OURS) {
 		if (tally->same_length != b->packets - 1)
 			bench_fail("%s: touched", s->name);
 		return;
@@ -263,9 +263,8 @@ check_peer(const struct bench *b, struct scenario *s, unsigned which)
 	xdp_target_tally(
 	    b->targets[which], b->packets, XDP_STATES_FIRST_BACKEND, &tally);
 	changed = tally.wrapped + tally.other;
-	s->skip[which] = s->packet == XDP_PACKET_NOT_OURS
-	    ? changed != 0
-	    : tally.same_length != 0;
+	s->skip[which] = s->packet == FLOWS_NOT_OURS ? changed != 0
+						     : tally.same_length != 0;
 	if (s->skip[which])
 		bench_say("%s: left out for %s, which changes %llu of %u",
 		    s->name, xdp_target_name(b->targets[which]),
@@ -277,7 +276,7 @@ prepare(struct bench *b, const struct stage *stage, struct scenario *s)
 {
 	struct flows flows;
 
-	xdp_states_flows(&flows, s->packet, s->flows, stage->services);
+	flows_init(&flows, s->packet, s->flows, stage->services);
 	for (unsigned i = 0; i < b->n_targets; i++) {
 		s->times[i] = need(calloc(b->rounds, sizeof(*s->times[i])));
 		xdp_target_set_flows(b->targets[i], &flows);
@@ -285,9 +284,9 @@ prepare(struct bench *b, const struct stage *stage, struct scenario *s)
 			check_peer(b, s, i);
 	}
 	/* Services that are alike may share their slots. */
-	s->skip[LOAD] = s->packet != XDP_PACKET_TCP ||
+	s->skip[LOAD] = s->packet != FLOWS_TCP ||
 	    (stage->services > 1 && stage->alike);
-	s->skip[ENCAP] = s->packet == XDP_PACKET_NOT_OURS;
+	s->skip[ENCAP] = s->packet == FLOWS_NOT_OURS;
 	check_ours(b, s);
 }
 
@@ -299,10 +298,10 @@ run_round(struct bench *b, const struct stage *stage, struct scenario *s,
 {
 	struct flows flows;
 
-	xdp_states_flows(&flows, s->packet, s->flows, stage->services);
+	flows_init(&flows, s->packet, s->flows, stage->services);
 	flows.next = round * b->packets;
 	for (unsigned i = 0; i < b->n_targets; i++) {
-		bool passes = i == PASS || s->packet == XDP_PACKET_NOT_OURS;
+		bool passes = i == PASS || s->packet == FLOWS_NOT_OURS;
 
 		if (s->skip[i])
 			continue;
@@ -336,7 +335,7 @@ over(const struct bench *b, const double *times, const double *base)
 static void
 print_over(const struct bench *b, const struct scenario *s, unsigned which)
 {
-	bool not_ours = s->packet == XDP_PACKET_NOT_OURS;
+	bool not_ours = s->packet == FLOWS_NOT_OURS;
 	const double *base = s->times[not_ours ? PASS : ENCAP];
 	const char *over_what = not_ours ? "over_pass_ns" : "over_encap_ns";
 	char name[NAME_MAX_LEN], prefix[NAME_MAX_LEN / 2];

@@ -11,6 +11,7 @@
 #define FLOWS_IPV4_HEAD (FLOWS_LINK_LEN + 20 + 4) /* up to the ports */
 #define FLOWS_IPV6_HEAD (FLOWS_LINK_LEN + 40 + 4)
 #define FLOWS_FRAME_MAX 128
+#define FLOWS_LEN       60 /* of a frame over IPv4: the least of Ethernet's */
 #define FLOWS_NEW_EACH  UINT32_MAX /* mask: no flow comes a second time */
 #define FLOWS_PORT      0xc000u /* of the source, 14 bits of the flow on top */
 
@@ -29,6 +30,14 @@ struct flows {
 	uint32_t next;   /* packet, counted from 0 */
 	/* What tells the last one from others, as in the packet. */
 	be32 last_source, last_ports;
+};
+
+enum flows_packet {
+	FLOWS_TCP, /* an acknowledgement */
+	FLOWS_SYN,
+	FLOWS_UDP,
+	FLOWS_IPV6, /* with TCP */
+	FLOWS_NOT_OURS
 };
 
 #ifdef __bpf__
@@ -100,6 +109,16 @@ flows_write(struct flows *f, uint8_t *data, const uint8_t *end)
 	store32(data + 34, ports);
 	return true;
 }
+
+#else
+
+#define FLOWS_VIP6 "2001:db8:1::a"
+
+/* Packets to BENCH_VIP, or FLOWS_VIP6, and as many addresses after it as there
+ * are VIPs, port BENCH_PORT; or to an address that is none of them. `n_flows`:
+ * a power of two, or FLOWS_NEW_EACH. */
+void flows_init(
+    struct flows *, enum flows_packet, uint32_t n_flows, uint32_t vips);
 
 #endif
 #endif
