@@ -398,6 +398,7 @@ detail(const struct driver_handle *h)
 const struct driver driver_xdp = {
     .name = "xdp",
     .merit = "forwards in the kernel",
+    .outlives = true,
     .open = handle_open,
     .close = handle_close,
     .set_state = set_state,
