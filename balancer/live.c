@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "balancer/announce.h"
+#include "balancer/capture.h"
 #include "balancer/ctl/server.h"
 #include "balancer/io/nexthop.h"
 #include "balancer/io/ports.h"
@@ -56,6 +57,7 @@ struct live {
 	struct ports *ports;
 	struct announce *announce;  /* NULL: nothing is announced */
 	uint64_t next_hops_version; /* changes when one comes or goes */
+	struct capture *capture;
 	struct server *server;
 	struct event *signals[N_SIGNALS], *tick;
 	struct errmsg no_xdp; /* why */
@@ -177,6 +179,7 @@ serve(struct live *live, struct forwarding *state, struct errmsg *why)
 		ports_set_state(live->ports, state);
 	live->installed = true;
 	live->next_hops_version++;
+	capture_installed(live->capture);
 	if (live->announce != NULL)
 		announce_installed(live->announce);
 	log_info("serving", "state %llu: %zu services, %zu backends",
@@ -359,11 +362,44 @@ hand_over(struct live *live, struct wire_request *request, struct evbuffer *out)
 }
 
 static int
+capture(struct live *live, struct wire_request *request, struct evbuffer *out)
+{
+	struct errmsg why;
+
+	if (capture_begin(
+		live->capture, &request->capture, request->id, out, &why) == -1)
+		return wire_put_refused(out, request->id, why.text);
+	request->stays = true;
+	return 0;
+}
+
+static const char *
+interface_name(void *ctx, uint32_t ifindex)
+{
+	const struct live *live = ctx;
+	const struct netlink_link *link = NULL;
+
+	if (live->nexthop != NULL)
+		link = nexthop_link(live->nexthop, ifindex);
+	return link == NULL ? NULL : link->name;
+}
+
+static void
+left(void *ctx, struct evbuffer *out)
+{
+	struct live *live = ctx;
+
+	capture_end(live->capture, out);
+}
+
+static int
 answer(void *ctx, struct wire_request *request, struct evbuffer *out)
 {
 	struct live *live = ctx;
 
-	/* A successor is no agent. */
+	/* Neither an operator who looks on nor a successor is an agent. */
+	if (request->kind == WIRE_CAPTURE)
+		return capture(ctx, request, out);
 	if (request->kind >= WIRE_HANDOVER)
 		return hand_over(live, request, out);
 	if (live->announce != NULL)
@@ -480,8 +516,10 @@ name_socket(struct live *live, const char *run_dir, struct errmsg *why)
 static int
 serve_socket(struct live *live, int fd, struct errmsg *why)
 {
+	const struct server_handler handler = {answer, left, live};
+
 	live->listens = true;
-	live->server = server_new(live->base, fd, answer, live, why);
+	live->server = server_new(live->base, fd, &handler, why);
 	return live->server == NULL ? -1 : 0;
 }
 
@@ -669,6 +707,11 @@ start(struct live *live, const struct conf *conf, bool replaces,
 		return -1;
 	if ((live->base = event_base_new()) == NULL || add_signals(live) == -1)
 		return errmsg_set(why, "event loop: cannot be made");
+	live->capture = capture_new(&(const struct capture_env){live->base,
+					&live->serving, interface_name, live},
+	    why);
+	if (live->capture == NULL)
+		return -1;
 	if (claim_socket(live, conf, replaces, why) == -1 ||
 	    (forwards && start_interfaces(live, conf, why) == -1))
 		return -1;
@@ -692,6 +735,7 @@ stop(struct live *live)
 	predecessor_free(live->predecessor);
 	if (live->listener != -1)
 		close(live->listener);
+	capture_free(live->capture);
 	/* May be denied to the user we have become: then the next start
 	 * replaces it. */
 	if (live->listens)

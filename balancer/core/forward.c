@@ -5,6 +5,7 @@
 
 #include "balancer/core/forward_impl.h"
 #include "balancer/core/frag_table.h"
+#include "balancer/core/tap.h"
 
 /* How far ahead of its use a frame's header is fetched: a memory miss is some
  * 120 ns, a packet some 10. */
@@ -135,11 +136,55 @@ classify(const struct passage *by, const struct frame *frame, struct transit *t)
 	__builtin_prefetch(&by->tables->slots[route->slot]);
 }
 
+/* A sink that shows the tap what goes into another. */
+struct tapped {
+	struct sink sink; /* first: the sink is this */
+	struct sink *to;
+	struct tap *tap;
+	const uint8_t *frame;
+};
+
+static uint8_t *
+tapped_reserve(struct sink *sink, size_t len)
+{
+	struct tapped *t = (struct tapped *)sink;
+	uint8_t *frame = t->to->reserve(t->to, len);
+
+	t->frame = frame;
+	return frame;
+}
+
+static void
+tapped_commit(struct sink *sink, size_t len, uint32_t ifindex, size_t input)
+{
+	struct tapped *t = (struct tapped *)sink;
+
+	t->tap->sent(t->tap, t->frame, len, ifindex, input);
+	t->to->commit(t->to, len, ifindex, input);
+}
+
+static void
+tell_tap(struct tap *tap, const struct transit *transits, size_t n,
+    const enum reason *reasons)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct route *route = &transits[i].route;
+		const struct tap_packet packet = {transits[i].frame, reasons[i],
+		    route->service, route->backend};
+
+		tap->decided(tap, &packet, i);
+	}
+	tap->done(tap);
+}
+
 void
 forward_batch(struct forwarder *fw, const struct frame *frames, size_t n,
     int64_t now_us, struct sink *sink, enum reason *reasons)
 {
-	const struct passage by = {fw, &fw->fib->tables, sink, now_us};
+	struct tapped tapped = {
+	    {tapped_reserve, tapped_commit}, sink, fw->tap, NULL};
+	const struct passage by = {fw, &fw->fib->tables,
+	    UNLIKELY(fw->tap != NULL) ? &tapped.sink : sink, now_us};
 	struct transit transits[FORWARD_BATCH];
 	struct tally tally = {.service = TABLES_NONE};
 
@@ -160,6 +205,8 @@ forward_batch(struct forwarder *fw, const struct frame *frames, size_t n,
 		count(fw->counters, &tally, t, reasons[i]);
 	}
 	tally_next(&tally, fw->counters, TABLES_NONE);
+	if (UNLIKELY(fw->tap != NULL))
+		tell_tap(fw->tap, transits, n, reasons);
 	if (fw->frags != NULL)
 		fw->counters->reasons[REASON_DROP_FRAGMENT] += frag_table_lost(
 		    fw->frags, now_us);

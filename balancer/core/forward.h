@@ -22,6 +22,7 @@
 struct fib;
 struct counters;
 struct frag_table;
+struct tap;
 
 #define FORWARD_BATCH 32
 /* The longest frame taken in: a GRO frame of 64 KiB and its link header. */
@@ -54,6 +55,7 @@ struct forwarder {
 	struct frag_table *frags;  /* NULL: later fragments are dropped */
 	struct bucket too_big;     /* such messages; bucket_init it */
 	bool fix_checksums; /* live links: finish what offload left partial */
+	struct tap *tap;    /* tap.h; NULL: nobody looks on */
 };
 
 /* Takes n <= FORWARD_BATCH frames through; reasons[i] says what became of

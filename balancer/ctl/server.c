@@ -31,6 +31,7 @@ struct client {
 	struct bufferevent *bev;
 	struct mono active; /* last heard of, or last took some of a reply */
 	bool leaving;       /* sent all it wanted; has replies to take */
+	bool stays;         /* gets replies for as long as it likes */
 	TAILQ_ENTRY(client) next;
 };
 
@@ -38,8 +39,7 @@ struct server {
 	struct event_base *base;
 	int fd;
 	struct event *acceptable, *check;
-	server_answer answer;
-	void *ctx;
+	struct server_handler handler;
 	/* By `active`, the longest silent first. */
 	TAILQ_HEAD(clients, client) clients;
 	size_t n_clients;
@@ -48,8 +48,19 @@ struct server {
 };
 
 static void
+client_leaves(struct client *c)
+{
+	const struct server_handler *h = &c->server->handler;
+
+	if (!c->leaving)
+		h->left(h->ctx, bufferevent_get_output(c->bev));
+	c->leaving = true;
+}
+
+static void
 client_free(struct client *c)
 {
+	client_leaves(c);
 	TAILQ_REMOVE(&c->server->clients, c, next);
 	c->server->n_clients--;
 	bufferevent_free(c->bev); /* closes the descriptor */
@@ -105,12 +116,14 @@ handle(struct client *c, const uint8_t *data, size_t len)
 	if (wire_unpack_request(data, len, &request, &why) == 0) {
 		request.client = c->number;
 		request.uid = c->uid;
-		r = c->server->answer(c->server->ctx, &request, out);
+		r = c->server->handler.answer(
+		    c->server->handler.ctx, &request, out);
 	} else {
 		r = wire_put_refused(out, request.id, why.text);
 	}
 	if (r == 0 && request.n_pass > 0)
 		r = is_empty ? send_with(c, request.pass, request.n_pass) : -1;
+	c->stays |= request.stays;
 	wire_request_clear(&request);
 	return r;
 }
@@ -174,11 +187,13 @@ on_event(struct bufferevent *bev, short what, void *ctx)
 {
 	struct client *c = ctx;
 
+	if ((what & BEV_EVENT_EOF) != 0)
+		client_leaves(c);
 	/* Half a connection is enough to take a reply. */
 	if ((what & BEV_EVENT_EOF) != 0 &&
 	    evbuffer_get_length(bufferevent_get_output(bev)) > 0)
-		c->leaving = true;
-	else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+		return;
+	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
 		client_free(c);
 }
 
@@ -243,6 +258,8 @@ on_check(evutil_socket_t fd, short what, void *ctx)
 		next = TAILQ_NEXT(c, next);
 		if (now.us - c->active.us < SERVER_STALL_S * 1000000)
 			return; /* and so are those after it */
+		if (c->stays && !c->leaving)
+			continue;
 		if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0 ||
 		    evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
 			cut_off(c, "left a message half way");
@@ -250,8 +267,8 @@ on_check(evutil_socket_t fd, short what, void *ctx)
 }
 
 struct server *
-server_new(struct event_base *base, int fd, server_answer answer, void *ctx,
-    struct errmsg *why)
+server_new(struct event_base *base, int fd,
+    const struct server_handler *handler, struct errmsg *why)
 {
 	struct timeval check = {CHECK_S, 0};
 	struct server *s = calloc(1, sizeof(*s));
@@ -264,8 +281,7 @@ server_new(struct event_base *base, int fd, server_answer answer, void *ctx,
 	TAILQ_INIT(&s->clients);
 	s->base = base;
 	s->fd = fd;
-	s->answer = answer;
-	s->ctx = ctx;
+	s->handler = *handler;
 	s->acceptable = event_new(base, fd, EV_READ | EV_PERSIST, on_accept, s);
 	s->check = event_new(base, -1, EV_PERSIST, on_check, s);
 	if (s->acceptable != NULL && s->check != NULL &&

@@ -22,17 +22,26 @@ struct server;
 #define SERVER_CLIENTS_MAX 16
 #define SERVER_STALL_S     10
 
-/* Answers a request with exactly one wire_put_* on `out`. It may take
- * request->install (and set it to NULL), and name descriptors to go with the
- * reply (request->pass), which leaves at once then: the client must have taken
- * all before it. -1: it could not; the client is cut off. */
-typedef int (*server_answer)(
-    void *ctx, struct wire_request *request, struct evbuffer *out);
+struct server_handler {
+	/* Answers a request with exactly one wire_put_* on `out`. It may take
+	 * request->install (and set it to NULL), and name descriptors to go
+	 * with the reply (request->pass), which leaves at once then: the client
+	 * must have taken all before it. If it sets request->stays it may go on putting replies into `out`, and looks itself that they do
+	 * not become too many: such a client may take its time. -1: it could
+	 * not; the client is cut off. */
+	int (*answer)(
+	    void *ctx, struct wire_request *request, struct evbuffer *out);
+	/* The client whose replies go into `out` will ask for nothing more. A
+	 * last reply may be put there, which it gets if it has closed its side
+	 * only; after that `out` must not be touched. */
+	void (*left)(void *ctx, struct evbuffer *out);
+	void *ctx;
+};
 
-/* Serves the listening socket fd (taken over, on failure too). NULL with
- * `why`. */
-struct server *server_new(
-    struct event_base *, int fd, server_answer, void *ctx, struct errmsg *why);
+/* Serves the listening socket fd (taken over, on failure too). Copies the
+ * handler. NULL with `why`. */
+struct server *server_new(struct event_base *, int fd,
+    const struct server_handler *, struct errmsg *why);
 void server_free(struct server *);
 
 /* Is this client (wire_request.client) still there? */

@@ -40,6 +40,12 @@ read_body(const MsgRequest *m, struct wire_request *request, struct errmsg *why)
 	case GUIDEWAY__BALANCER__REQUEST__BODY_LEAVE:
 		request->kind = WIRE_LEAVE;
 		return 0;
+	case GUIDEWAY__BALANCER__REQUEST__BODY_CAPTURE:
+		request->kind = WIRE_CAPTURE;
+		if ((request->arena = arena_new()) == NULL)
+			return errmsg_set(why, "out of memory for a capture");
+		return capture_query_from_message(
+		    request->arena, &request->capture, m->capture, why);
 	default:
 		return errmsg_set(why, "a request for nothing that we know");
 	}
@@ -69,6 +75,8 @@ wire_request_clear(struct wire_request *request)
 {
 	forwarding_free(request->install);
 	request->install = NULL;
+	arena_free(request->arena);
+	request->arena = NULL;
 }
 
 int
@@ -159,6 +167,25 @@ wire_put_pong(
 	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_PONG;
 	reply.pong = balancer_pong_to_message(arena, pong);
 	if (reply.pong != NULL)
+		r = message_put(out, &reply.base);
+	arena_free(arena);
+	return r;
+}
+
+int
+wire_put_captured(
+    struct evbuffer *out, uint64_t id, const struct captured *captured)
+{
+	MsgReply reply = GUIDEWAY__BALANCER__REPLY__INIT;
+	struct arena *arena = arena_new();
+	int r = -1;
+
+	if (arena == NULL)
+		return -1;
+	reply.id = id;
+	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_CAPTURED;
+	reply.captured = captured_to_message(arena, captured);
+	if (reply.captured != NULL)
 		r = message_put(out, &reply.base);
 	arena_free(arena);
 	return r;

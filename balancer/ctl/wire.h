@@ -10,9 +10,11 @@
 #include <sys/types.h>
 
 #include "common/balancer_report.h"
+#include "common/captured.h"
 #include "common/errmsg.h"
 #include "common/forwarding.h"
 
+struct arena;
 struct evbuffer;
 
 enum wire_kind {
@@ -20,6 +22,7 @@ enum wire_kind {
 	WIRE_TRACE,
 	WIRE_STATUS,
 	WIRE_PING,
+	WIRE_CAPTURE,
 	WIRE_HANDOVER, /* these three: wire_handover.h */
 	WIRE_TAKE,
 	WIRE_LEAVE,
@@ -32,7 +35,6 @@ struct wire_request {
 	enum wire_kind kind;
 	struct forwarding *install; /* owned, until somebody takes it */
 	struct trace_query trace;
-	bool read_back; /* of a status request */
 	/* Who asks, as the server knows it: no two clients have the same number
 	 * ever, and none has 0. */
 	uint64_t client;
@@ -40,6 +42,10 @@ struct wire_request {
 	/* Descriptors to send with the reply; borrowed. */
 	int pass[WIRE_PASS_MAX];
 	size_t n_pass;
+	bool read_back;               /* of a status request */
+	struct capture_query capture; /* its parts live in ... */
+	struct arena *arena;
+	bool stays; /* set by who answers: more replies will follow this one */
 };
 
 /* 0, or -1 with `why`; the id is set then too where it could be read, else 0.
@@ -58,5 +64,6 @@ int wire_put_trace(struct evbuffer *, uint64_t id, const struct trace_answer *);
 int wire_put_status(
     struct evbuffer *, uint64_t id, const struct balancer_status *);
 int wire_put_pong(struct evbuffer *, uint64_t id, const struct balancer_pong *);
+int wire_put_captured(struct evbuffer *, uint64_t id, const struct captured *);
 
 #endif

@@ -7,6 +7,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,10 @@ static const uint8_t ask[] = {0, 0, 0, 2, 0x22, 0};
 static struct event_base *base;
 static struct server *server;
 static char folder[64], path[96];
-static int answered;
+static int answered, departures;
 static size_t reply_len;
+static struct evbuffer *stream; /* of who asked last, if it stays */
+static bool stays;
 
 static int
 answer(void *ctx, struct wire_request *request, struct evbuffer *out)
@@ -39,25 +42,39 @@ answer(void *ctx, struct wire_request *request, struct evbuffer *out)
 	memset(text, 'x', sizeof(text) - 1);
 	text[reply_len] = '\0';
 	answered++;
+	request->stays = stays;
+	stream = stays ? out : NULL;
 	return wire_put_refused(out, request->id, text);
+}
+
+static void
+left(void *ctx, struct evbuffer *out)
+{
+	departures++;
+	if (out == stream)
+		wire_put_refused(out, 1, "the last");
+	stream = NULL;
 }
 
 static void
 setup(void)
 {
+	const struct server_handler handler = {answer, left, NULL};
 	struct errmsg why;
 	int fd;
 
+	signal(SIGPIPE, SIG_IGN); /* as the balancer does */
 	snprintf(folder, sizeof(folder), "/tmp/gw-server-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/sock", folder);
 	fd = unix_listen(path, &why);
 	ck_assert_int_ne(fd, -1);
 	base = event_base_new();
-	server = server_new(base, fd, answer, NULL, &why);
+	server = server_new(base, fd, &handler, &why);
 	ck_assert_ptr_nonnull(server);
-	answered = 0;
+	answered = departures = 0;
 	reply_len = 2;
+	stays = false;
 }
 
 static void
@@ -235,6 +252,41 @@ START_TEST(no_descriptor_left)
 }
 END_TEST
 
+/* It gets what is put there at any time, and a last reply when it has closed
+ * its side; that it leaves is said once, however it does. */
+START_TEST(stays_for_more)
+{
+	int fd = client();
+
+	stays = true;
+	send(fd, ask, sizeof(ask), 0);
+	turn(4);
+	ck_assert_int_eq(hears(fd), 1);
+	for (int i = 0; i < 3; i++) {
+		wire_put_refused(stream, 1, "more");
+		turn(2);
+		ck_assert_int_eq(hears(fd), 1);
+	}
+	ck_assert_int_eq(departures, 0);
+	if (_i == 0) {
+		shutdown(fd, SHUT_WR);
+		turn(4);
+		ck_assert_int_eq(departures, 1);
+		ck_assert_int_eq(hears(fd), 1);
+		ck_assert_int_eq(hears(fd), 0);
+	} else if (_i == 1) {
+		wire_put_refused(stream, 1, "not taken");
+		server_free(server);
+		server = NULL;
+		ck_assert_int_eq(departures, 1);
+	}
+	close(fd);
+	turn(4);
+	ck_assert_int_eq(departures, 1);
+	ck_assert_ptr_null(stream);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -249,6 +301,7 @@ make_suite(void)
 	tcase_add_test(tc, never_listens);
 	tcase_add_test(tc, the_silent_one_makes_room);
 	tcase_add_test(tc, no_descriptor_left);
+	tcase_add_loop_test(tc, stays_for_more, 0, 3);
 	suite_add_tcase(s, tc);
 	return s;
 }

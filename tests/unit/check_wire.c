@@ -117,6 +117,79 @@ START_TEST(ping)
 }
 END_TEST
 
+static const struct capture_query good_capture = {
+    .snap = 128, .sample = 64, .rate = 1000, .service = "web", .in = true};
+
+static int
+unpack_capture(const struct capture_query *q)
+{
+	Guideway__Balancer__Request m = GUIDEWAY__BALANCER__REQUEST__INIT;
+	struct arena *arena = arena_new();
+	size_t len;
+
+	m.id = 9;
+	m.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_CAPTURE;
+	m.capture = capture_query_to_message(arena, q);
+	len = pack(&m);
+	arena_free(arena);
+	return wire_unpack_request(bytes, len, &request, &why);
+}
+
+START_TEST(capture)
+{
+	const char *reasons[] = {"forward", "drop_no_service"};
+	struct capture_query q = good_capture;
+
+	q.reasons = reasons;
+	q.n_reasons = 2;
+	ck_assert_msg(unpack_capture(&q) == 0, "%s", why.text);
+	ck_assert_int_eq(request.kind, WIRE_CAPTURE);
+	ck_assert_uint_eq(request.id, 9);
+	ck_assert_uint_eq(request.capture.snap, 128);
+	ck_assert_uint_eq(request.capture.sample, 64);
+	ck_assert_uint_eq(request.capture.rate, 1000);
+	ck_assert_str_eq(request.capture.service, "web");
+	ck_assert_uint_eq(request.capture.n_reasons, 2);
+	ck_assert_str_eq(request.capture.reasons[1], "drop_no_service");
+	ck_assert(request.capture.in && !request.capture.out);
+	wire_request_clear(&request);
+	q.service = "";
+	q.n_reasons = 0;
+	ck_assert_int_eq(unpack_capture(&q), 0);
+	ck_assert_str_eq(request.capture.service, "");
+	wire_request_clear(&request);
+}
+END_TEST
+
+START_TEST(bad_capture)
+{
+	const char *reasons[CAPTURE_REASONS_MAX + 1] = {"has a space"};
+	char long_name[FORWARDING_NAME_MAX + 1] = "";
+	struct capture_query q[10];
+
+	for (size_t i = 0; i < 10; i++)
+		q[i] = good_capture;
+	memset(long_name, 'x', FORWARDING_NAME_MAX);
+	for (size_t i = 1; i <= CAPTURE_REASONS_MAX; i++)
+		reasons[i] = "forward";
+	q[0].snap = CAPTURE_SNAP_MIN - 1;
+	q[1].snap = CAPTURE_SNAP_MAX + 1;
+	q[2].sample = CAPTURE_SAMPLE_MAX + 1;
+	q[3].rate = 0;
+	q[4].rate = CAPTURE_RATE_MAX + 1;
+	q[5].in = false;
+	q[6].service = "has a space";
+	q[7].service = long_name;
+	q[8].reasons = q[9].reasons = reasons;
+	q[8].n_reasons = 1;
+	q[9].n_reasons = CAPTURE_REASONS_MAX + 1;
+	ck_assert_int_eq(unpack_capture(&q[_i]), -1);
+	ck_assert_uint_eq(request.id, 9);
+	ck_assert_ptr_nonnull(strstr(why.text, "capture"));
+	wire_request_clear(&request);
+}
+END_TEST
+
 static const struct {
 	size_t source_len;
 	uint32_t protocol, source_port, destination_port;
@@ -272,6 +345,8 @@ make_suite(void)
 	tcase_add_test(tc, bad_install_keeps_its_id);
 	tcase_add_loop_test(tc, status, 0, 2);
 	tcase_add_test(tc, ping);
+	tcase_add_test(tc, capture);
+	tcase_add_loop_test(tc, bad_capture, 0, 10);
 	tcase_add_loop_test(tc, trace, 0, ROWS(queries));
 	tcase_add_loop_test(tc, not_a_request, 0, ROWS(garbage));
 	tcase_add_test(tc, install_cut);
