@@ -30,6 +30,7 @@ enum {
 	TAKES_DIR = 1 << 13,
 	TAKES_OUT = 1 << 14,
 	TAKES_DAYS = 1 << 15,
+	TAKES_CAPTURE = 1 << 16,
 };
 #define TAKES_LOOK   (TAKES_WAIT | TAKES_TIMEOUT)
 #define TAKES_CHANGE (TAKES_LOOK | TAKES_LOCAL | TAKES_FORCE)
@@ -81,6 +82,25 @@ static const struct option {
 	offsetof(struct cli, weight), TAKES_WEIGHT},
     {"state", "enabled|draining|disabled", "enabled if not given",
 	offsetof(struct cli, state), TAKES_STATE},
+    {"write", "FILE", "write pcapng there, or to stdout if it is -; also -w",
+	offsetof(struct cli, write), TAKES_CAPTURE},
+    {"count", "N", "end after so many packets, instead of 1000; 0: do not",
+	offsetof(struct cli, count), TAKES_CAPTURE},
+    {"seconds", "S", "end after so long", offsetof(struct cli, seconds),
+	TAKES_CAPTURE},
+    {"sample", "1/N", "one packet in N, instead of as many as the rate allows",
+	offsetof(struct cli, sample), TAKES_CAPTURE},
+    {"rate", "PPS", "packets a second at most, instead of 1000",
+	offsetof(struct cli, rate), TAKES_CAPTURE},
+    {"snap", "BYTES", "of each frame at most, instead of 128",
+	offsetof(struct cli, snap), TAKES_CAPTURE},
+    {"service", "NAME", "only packets for this service",
+	offsetof(struct cli, service), TAKES_CAPTURE},
+    {"reason", "NAME[,NAME...]",
+	"only packets with one of these reasons; drop_* is all that begin so",
+	offsetof(struct cli, reason), TAKES_CAPTURE},
+    {"direction", "in|out|both", "frames that came in, went out, or both",
+	offsetof(struct cli, direction), TAKES_CAPTURE},
 };
 
 static const struct command {
@@ -144,6 +164,8 @@ static const struct command {
     {"trace", "SRC:PORT to DST:PORT",
 	"which slot and backend a packet takes in the running node", TAKES_UDP,
 	cli_trace},
+    {"capture", "", "packets that come and go, with what became of each",
+	TAKES_CAPTURE, cli_capture},
 };
 
 #define N_OPTIONS  (sizeof(options) / sizeof(options[0]))
@@ -291,6 +313,7 @@ take_option(struct cli *cli, unsigned *used, int argc, char **argv, int i)
 static int
 parse(struct cli *cli, unsigned *used, int argc, char **argv)
 {
+	static char write_option[] = "--write";
 	bool ended = false;
 	int i = 1, n;
 
@@ -298,6 +321,9 @@ parse(struct cli *cli, unsigned *used, int argc, char **argv)
 	if (cli->args == NULL)
 		cli_no_memory();
 	while (i < argc) {
+		/* As all programs that capture have it. */
+		if (!ended && strcmp(argv[i], "-w") == 0)
+			argv[i] = write_option;
 		if (!ended && strcmp(argv[i], "--") == 0) {
 			ended = true;
 			i++;

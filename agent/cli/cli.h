@@ -40,6 +40,9 @@ struct cli {
 	const char *days;
 	const char *weight;
 	const char *state;
+	/* Of capture. */
+	const char *write, *count, *seconds, *sample, *rate, *snap, *service,
+	    *reason, *direction;
 	bool help, version;
 	char **args;
 	size_t n_args;
@@ -58,6 +61,7 @@ int cli_backend_enable(const struct cli *);
 int cli_backend_list(const struct cli *);
 int cli_backend_remove(const struct cli *);
 int cli_backend_weight(const struct cli *);
+int cli_capture(const struct cli *);
 int cli_cluster_leave(const struct cli *);
 int cli_cluster_status(const struct cli *);
 int cli_cluster_verify(const struct cli *);

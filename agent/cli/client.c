@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One question to the agent over its socket. */
+/* One question to the agent over its socket, and what other connections have in
+ * common with that. */
 #include "config.h"
+
+#include "agent/cli/client.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -11,7 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/cli/cli.h"
 #include "agent/ctl/wire.h"
 #include "common/arena.h"
 #include "common/conf.h"
@@ -20,6 +22,7 @@
 
 /* The agent itself waits no longer than 2 s for the balancer. */
 #define ANSWER_MS 10000
+#define AGENT     "agent"
 
 static char *
 copy(const char *text)
@@ -31,10 +34,8 @@ copy(const char *text)
 	return p;
 }
 
-/* Where is the socket? What the operator says; else where the configuration
- * puts it; else where it is by default. NULL: said why. */
-static char *
-find_socket(const struct cli *cli)
+char *
+client_find_socket(const struct cli *cli)
 {
 	const char *path = cli->socket;
 	struct errmsg why;
@@ -58,8 +59,8 @@ find_socket(const struct cli *cli)
 	return found;
 }
 
-static int
-dial(const char *path)
+int
+client_dial(const char *path, const char *daemon)
 {
 	struct errmsg why;
 	int fd = unix_connect(path, &why);
@@ -71,17 +72,17 @@ dial(const char *path)
 			  "member of the group " UNIX_SOCKET_GROUP,
 		    path);
 	else if (errno == ENOENT || errno == ECONNREFUSED)
-		cli_error("no agent answers at %s; start it with 'systemctl "
-			  "start guideway-agent', or name its socket with "
+		cli_error("no %s answers at %s; start it with 'systemctl "
+			  "start guideway-%s', or name the agent's socket with "
 			  "--socket",
-		    path);
+		    daemon, path, daemon);
 	else
 		cli_error("%s", why.text);
 	return -1;
 }
 
 static int
-wait_for(int fd, short events, const char *path)
+wait_for(int fd, short events, const char *path, const char *daemon)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 	int n;
@@ -91,32 +92,32 @@ wait_for(int fd, short events, const char *path)
 	while (n == -1 && errno == EINTR);
 	if (n == 1)
 		return 0;
-	cli_error("%s: the agent does not answer; see its log", path);
+	cli_error("%s: the %s does not answer; see its log", path, daemon);
 	return -1;
 }
 
 static void
-say_closed(const char *path)
+say_closed(const char *path, const char *daemon)
 {
-	cli_error("%s: the agent closed the connection without an answer; try "
+	cli_error("%s: the %s closed the connection without an answer; try "
 		  "again, or see its log",
-	    path);
+	    path, daemon);
 }
 
-static int
-send_all(int fd, struct evbuffer *out, const char *path)
+int
+client_send(int fd, struct evbuffer *out, const char *path, const char *daemon)
 {
 	ssize_t n;
 
 	while (evbuffer_get_length(out) > 0) {
-		if (wait_for(fd, POLLOUT, path) == -1)
+		if (wait_for(fd, POLLOUT, path, daemon) == -1)
 			return -1;
 		n = send(fd, evbuffer_pullup(out, -1), evbuffer_get_length(out),
 		    MSG_NOSIGNAL);
 		if (n != -1) {
 			evbuffer_drain(out, (size_t)n);
 		} else if (errno != EAGAIN && errno != EINTR) {
-			say_closed(path);
+			say_closed(path, daemon);
 			return -1;
 		}
 	}
@@ -138,11 +139,11 @@ receive(
 	if (in == NULL)
 		cli_no_memory();
 	while ((result = frame_next(in, &data, &len, &why)) == FRAME_SHORT) {
-		if (wait_for(fd, POLLIN, path) == -1)
+		if (wait_for(fd, POLLIN, path, AGENT) == -1)
 			goto out;
 		if ((n = evbuffer_read(in, fd, -1)) == 0 ||
 		    (n == -1 && errno != EAGAIN)) {
-			say_closed(path);
+			say_closed(path, AGENT);
 			goto out;
 		}
 	}
@@ -160,14 +161,14 @@ exchange(const char *path, const struct control_request *request,
     struct arena *arena, struct control_reply *reply)
 {
 	struct evbuffer *out;
-	int fd = dial(path), rc = -1;
+	int fd = client_dial(path, AGENT), rc = -1;
 
 	if (fd == -1)
 		return -1;
 	if ((out = evbuffer_new()) == NULL ||
 	    ctl_wire_put_request(out, request) == -1)
 		cli_no_memory();
-	if (send_all(fd, out, path) == 0)
+	if (client_send(fd, out, path, AGENT) == 0)
 		rc = receive(fd, arena, reply, path);
 	evbuffer_free(out);
 	close(fd);
@@ -178,7 +179,7 @@ int
 cli_ask_any(const struct cli *cli, const struct control_request *request,
     struct arena **arena, struct control_reply *reply)
 {
-	char *path = find_socket(cli);
+	char *path = client_find_socket(cli);
 	int rc = -1;
 
 	if (path == NULL)

@@ -14,7 +14,7 @@ expect 0 "$agent" --version
 expect 2 "$agent" --nonsense
 expect 2 "$agent" argument
 expect 2 "$agent" -v
-for command in status "service show" table trace \
+for command in status "service show" table trace capture \
     "backend list" "backend add" "backend remove" "backend weight" \
     "backend drain" "backend enable" "backend disable" \
     "service list" "service add" "service set" "service remove" \

@@ -51,6 +51,10 @@ if command -v bash >/dev/null; then
 	completes "--now" service remove web --n
 	completes "table_size=" service set web table
 	completes "" service set web table_size = ""
+	completes "drop_no_service" capture --reason drop_no_s
+	completes "web" capture --service w
+	completes "in out both" capture --direction ""
+	completes "--seconds --service" capture -w file --se
 fi
 
 say "trace"
@@ -76,6 +80,12 @@ expect 0 guideway trace '[2001:db8::9]:4711' '[2001:db8:113::10]:80'
 says out "backend   192.0.2.1"
 expect 0 guideway trace 198.51.100.9:4711 198.51.100.1:80
 says out "pass_not_vip"
+
+say "capture"
+expect 0 guideway capture --seconds 1
+says err "0 packets, 0 lost"
+expect 1 guideway capture --service nobody
+says err "no service is called 'nobody'"
 
 say "a change, and a bad one"
 write_conf disabled
