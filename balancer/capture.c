@@ -22,7 +22,10 @@
  * are some 1,500 frames. With a long snap not all of that fits. */
 #define SENT_MAX   2048
 #define SENT_BYTES (1u << 20)
-#define TOTALS_S   1
+/* How often shares follow the traffic, and in how many of these turns readers
+ * get totals. */
+#define TURN_US      100000
+#define TOTALS_TURNS 10
 
 /* The beginning of a frame that went out. */
 struct sent {
@@ -50,6 +53,7 @@ struct capture {
 	struct session sessions[CAPTURES_MAX];
 	size_t n;
 	struct event *tick;
+	unsigned turns;
 	uint64_t seed;
 	/* The batch under way. */
 	struct mono now; /* 0: not asked yet */
@@ -167,6 +171,23 @@ show(struct capture *c, struct session *s, const struct tap_packet *p,
 	}
 }
 
+/* To each reader who wants it. */
+static void
+offer(struct capture *c, const struct tap_packet *p, uint32_t weight,
+    const struct sent *sent, size_t n_sent)
+{
+	ask_clocks(c);
+	for (size_t i = 0; i < CAPTURES_MAX; i++) {
+		struct session *s = &c->sessions[i];
+
+		if (s->out == NULL || !wants(s, p, n_sent))
+			continue;
+		s->totals.seen += weight;
+		if (sampler_take(&s->sampler, weight, c->now.us))
+			show(c, s, p, sent, n_sent);
+	}
+}
+
 static void
 on_decided(struct tap *tap, const struct tap_packet *p, size_t input)
 {
@@ -179,16 +200,7 @@ on_decided(struct tap *tap, const struct tap_packet *p, size_t input)
 		c->next_sent++;
 		n_sent++;
 	}
-	ask_clocks(c);
-	for (size_t i = 0; i < CAPTURES_MAX; i++) {
-		struct session *s = &c->sessions[i];
-
-		if (s->out == NULL || !wants(s, p, n_sent))
-			continue;
-		s->totals.seen++;
-		if (sampler_take(&s->sampler, 1, c->now.us))
-			show(c, s, p, sent, n_sent);
-	}
+	offer(c, p, 1, sent, n_sent);
 }
 
 static void
@@ -201,6 +213,73 @@ on_done(struct tap *tap)
 	c->overflowed = false;
 	c->now.us = 0;
 	c->n_sent = c->next_sent = c->used = 0;
+}
+
+void
+capture_offer(struct capture *c, const struct tap_offer *o)
+{
+	const struct frame frame = {
+	    o->in.data, o->in.len, o->in.wire_len, o->in.ifindex, 0};
+	const struct tap_packet packet = {
+	    &frame, o->reason, o->service, o->backend};
+	size_t n_sent = o->out.ifindex != 0 ? 1 : 0;
+	struct sent sent = {.ifindex = o->out.ifindex,
+	    .wire_len = o->out.wire_len,
+	    .len = o->out.len};
+
+	if (n_sent > 0)
+		memcpy(c->bytes, o->out.data, o->out.len);
+	ask_clocks(c);
+	c->now_ns -= (uint64_t)c->now.us * 1000 - o->time_ns;
+	offer(c, &packet, o->weight, &sent, n_sent);
+	c->now.us = 0;
+}
+
+void
+capture_missed(struct capture *c, uint64_t over, uint64_t lost)
+{
+	for (size_t i = 0; i < CAPTURES_MAX; i++) {
+		c->sessions[i].totals.seen += over + lost;
+		c->sessions[i].totals.lost += lost;
+		sampler_pass(&c->sessions[i].sampler, over);
+	}
+}
+
+/* Wishes ---------------------------------------------------------------- */
+
+/* All that anybody wants: as large a share as the one who wants most. */
+static struct tap_wish
+sum_wishes(const struct capture *c)
+{
+	struct tap_wish w = {0};
+
+	for (size_t i = 0; i < CAPTURES_MAX; i++) {
+		const struct session *s = &c->sessions[i];
+		bool first = w.every == 0;
+		uint32_t service = s->service[0] != '\0' &&
+			s->position != TABLES_NONE
+		    ? s->position
+		    : TABLES_NONE;
+
+		if (s->out == NULL)
+			continue;
+		if (first || s->sampler.every < w.every)
+			w.every = s->sampler.every;
+		if (s->query.snap > w.snap)
+			w.snap = s->query.snap;
+		w.reasons |= s->reasons;
+		w.service = first || w.service == service ? service
+							  : TABLES_NONE;
+	}
+	return w;
+}
+
+static void
+tell_wish(struct capture *c)
+{
+	struct tap_wish w = sum_wishes(c);
+
+	c->env.wish(c->env.ctx, &w);
 }
 
 /* Readers -------------------------------------------------------------- */
@@ -217,14 +296,18 @@ static void
 on_tick(evutil_socket_t fd, short what, void *ctx)
 {
 	struct capture *c = ctx;
+	bool totals = ++c->turns % TOTALS_TURNS == 0;
 
 	for (size_t i = 0; i < CAPTURES_MAX; i++) {
 		struct session *s = &c->sessions[i];
 
-		if (s->out != NULL &&
-		    evbuffer_get_length(s->out) < CAPTURE_QUEUE_LEN)
+		if (s->out == NULL)
+			continue;
+		sampler_tick(&s->sampler, mono_now().us);
+		if (totals && evbuffer_get_length(s->out) < CAPTURE_QUEUE_LEN)
 			(void)put_totals(s);
 	}
+	tell_wish(c);
 }
 
 static uint32_t
@@ -291,7 +374,7 @@ find_session(struct capture *c, const struct evbuffer *out)
 static void
 attach(struct capture *c)
 {
-	const struct timeval each = {TOTALS_S, 0};
+	const struct timeval turn = {0, TURN_US};
 
 	c->snap = 0;
 	for (size_t i = 0; i < CAPTURES_MAX; i++) {
@@ -302,9 +385,10 @@ attach(struct capture *c)
 	}
 	c->env.serving->forwarder.tap = c->n > 0 ? &c->tap : NULL;
 	if (c->n > 0)
-		event_add(c->tick, &each);
+		event_add(c->tick, &turn);
 	else
 		event_del(c->tick);
+	tell_wish(c);
 }
 
 int
@@ -345,6 +429,8 @@ capture_end(struct capture *c, struct evbuffer *out)
 
 	if (s == NULL || out == NULL)
 		return;
+	/* Whatever is still on its way here. */
+	tell_wish(c);
 	(void)put_totals(s);
 	log_info("capture", "ends: %llu packets, %llu lost",
 	    (unsigned long long)s->totals.taken,
@@ -362,6 +448,7 @@ capture_installed(struct capture *c)
 	for (size_t i = 0; i < CAPTURES_MAX; i++)
 		c->sessions[i].position = find_service(
 		    f, c->sessions[i].service);
+	tell_wish(c);
 }
 
 struct capture *

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "balancer/core/tap.h"
 #include "balancer/serving.h"
 #include "common/captured.h"
 #include "common/errmsg.h"
@@ -28,6 +29,9 @@ struct capture_env {
 	struct serving *serving; /* its forwarder is tapped */
 	/* NULL: not known. Borrowed for the call. */
 	const char *(*interface_name)(void *ctx, uint32_t ifindex);
+	/* What is wanted of a path outside this process; now and then, and at
+	 * once when it has changed. */
+	void (*wish)(void *ctx, const struct tap_wish *);
 	void *ctx;
 };
 
@@ -47,5 +51,11 @@ void capture_end(struct capture *, struct evbuffer *out);
 
 /* Another state is served. */
 void capture_installed(struct capture *);
+
+/* A packet that a path outside this process took. */
+void capture_offer(struct capture *, const struct tap_offer *);
+/* Packets that it could not offer since the last call: more came at once than
+ * it may take (`over`), or there was no room (`lost`). */
+void capture_missed(struct capture *, uint64_t over, uint64_t lost);
 
 #endif

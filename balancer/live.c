@@ -19,6 +19,7 @@
 #include "balancer/io/ports.h"
 #include "balancer/io/tx.h"
 #include "balancer/io/xdp.h"
+#include "balancer/io/xdp_watch.h"
 #include "balancer/predecessor.h"
 #include "balancer/report.h"
 #include "balancer/serving.h"
@@ -385,6 +386,31 @@ interface_name(void *ctx, uint32_t ifindex)
 }
 
 static void
+wish(void *ctx, const struct tap_wish *w)
+{
+	struct live *live = ctx;
+
+	if (live->env.xdp != NULL)
+		xdp_wish(live->env.xdp, w);
+}
+
+static void
+on_offer(void *ctx, const struct tap_offer *offer)
+{
+	struct live *live = ctx;
+
+	capture_offer(live->capture, offer);
+}
+
+static void
+on_missed(void *ctx, uint64_t over, uint64_t lost)
+{
+	struct live *live = ctx;
+
+	capture_missed(live->capture, over, lost);
+}
+
+static void
 left(void *ctx, struct evbuffer *out)
 {
 	struct live *live = ctx;
@@ -576,6 +602,10 @@ start_xdp(struct live *live, const struct conf *conf, struct errmsg *why)
 	live->env.xdp = xdp_new(conf, live->base, &live->no_xdp);
 	if (live->env.xdp == NULL)
 		return 0;
+	if (xdp_watch(live->env.xdp,
+		&(const struct xdp_watch_handler){on_offer, on_missed, live},
+		why) == -1)
+		return -1;
 	live->tick = event_new(live->base, -1, EV_PERSIST, on_tick, live);
 	if (live->tick == NULL || event_add(live->tick, &tick) == -1)
 		return errmsg_set(why, "event loop: cannot add an event");
@@ -707,8 +737,9 @@ start(struct live *live, const struct conf *conf, bool replaces,
 		return -1;
 	if ((live->base = event_base_new()) == NULL || add_signals(live) == -1)
 		return errmsg_set(why, "event loop: cannot be made");
-	live->capture = capture_new(&(const struct capture_env){live->base,
-					&live->serving, interface_name, live},
+	live->capture = capture_new(
+	    &(const struct capture_env){
+		live->base, &live->serving, interface_name, wish, live},
 	    why);
 	if (live->capture == NULL)
 		return -1;

@@ -116,7 +116,7 @@ summarise(const struct show *s)
 
 	fprintf(stderr, "%" PRIu32 " packet%s, %" PRIu64 " lost", s->packets,
 	    s->packets == 1 ? "" : "s", t->lost);
-	if (chosen > 0 && t->seen > chosen)
+	if (chosen > 0 && t->seen > chosen + chosen / 20)
 		fprintf(stderr, ", sampled 1 in %.*f",
 		    t->seen < 10 * chosen ? 1 : 0,
 		    (double)t->seen / (double)chosen);

@@ -14,6 +14,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "balancer/bpf/shared.h"
+#include "balancer/bpf/tap.h"
 #include "balancer/core/encap.h"
 #include "balancer/core/path.h"
 
@@ -50,15 +51,34 @@ struct {
 	__uint(value_size, sizeof(struct bpf_devmap_val));
 } ports SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, XDP_TAP_RING_LEN);
+} tapped SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct xdp_tap_cpu));
+} tap_cpus SEC(".maps");
+
 const volatile struct xdp_room room;
 struct xdp_control control;
+/* In a map of its own, since the one of `control` may be a former process's. */
+struct xdp_tap tap SEC(".data.tap") = {0};
+
+int guideway_tapped(struct xdp_md *);
 
 /* A packet on its way, and what it meets. */
 struct passage {
 	struct xdp_md *ctx;
 	uint32_t copy;
+	uint32_t reason;      /* once that is settled */
+	uint32_t out_ifindex; /* 0: not sent */
 	struct packet packet;
 	struct route route;
+	uint8_t link[XDP_TAP_LINK]; /* as it came; only while tapped */
 };
 
 /* The lease: without it, all frames pass. */
@@ -138,7 +158,7 @@ write_outer(uint8_t *out, const struct passage *by, const struct backend_fwd *b,
 /* Puts the frame's front where it belongs. What lies behind the IP packet, the
  * padding of a short frame, is no part of it. */
 CORE_INLINE int
-send(const struct passage *by, const struct backend_fwd *b, int overhead)
+send(struct passage *by, const struct backend_fwd *b, int overhead)
 {
 	struct xdp_md *ctx = by->ctx;
 	uint8_t *data, *end;
@@ -153,6 +173,7 @@ send(const struct passage *by, const struct backend_fwd *b, int overhead)
 	encap_link(data, b);
 	write_outer(data + ETHERNET_LEN, by, b, overhead);
 	count_forwarded(by);
+	by->out_ifindex = b->ifindex;
 	if (b->ifindex == ctx->ingress_ifindex)
 		return XDP_TX;
 	return (int)bpf_redirect_map(&ports, b->ifindex, XDP_DROP);
@@ -160,8 +181,8 @@ send(const struct passage *by, const struct backend_fwd *b, int overhead)
 
 /* The same back to where it came from, with the VLAN tags it had. */
 CORE_INLINE int
-reflect(const struct passage *by, const struct backend_fwd *b, int link_len,
-    int overhead)
+reflect(
+    struct passage *by, const struct backend_fwd *b, int link_len, int overhead)
 {
 	struct xdp_md *ctx = by->ctx;
 	uint8_t *data = (uint8_t *)(long)ctx->data;
@@ -180,12 +201,12 @@ reflect(const struct passage *by, const struct backend_fwd *b, int link_len,
 	encap_link_reflect(data, link, (uint32_t)link_len, b->ethertype);
 	write_outer(data + link_len, by, b, overhead);
 	count_forwarded(by);
+	by->out_ifindex = ctx->ingress_ifindex;
 	return XDP_TX;
 }
 
 CORE_INLINE int
-reflect_tagged(
-    const struct passage *by, const struct backend_fwd *b, int overhead)
+reflect_tagged(struct passage *by, const struct backend_fwd *b, int overhead)
 {
 	switch (by->packet.ip) {
 	case ETHERNET_LEN:
@@ -221,19 +242,26 @@ forward(struct passage *by, struct tables *t)
 				       : send(by, b, ENCAP_IPV4_LEN);
 }
 
-SEC("xdp.frags")
-int
-guideway_xdp(struct xdp_md *ctx)
+/* The kernel empties it when the process that has it open is gone, and with
+ * that nobody looks any more. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(void *));
+} tapping SEC(".maps") = {.values = {(void *)&guideway_tapped}};
+
+CORE_INLINE int
+take(struct passage *by, bool may_be_tapped)
 {
-	const uint8_t *data = (const uint8_t *)(long)ctx->data;
-	const uint8_t *end = (const uint8_t *)(long)ctx->data_end;
-	struct passage by = {.ctx = ctx};
+	const uint8_t *data = (const uint8_t *)(long)by->ctx->data;
+	const uint8_t *end = (const uint8_t *)(long)by->ctx->data_end;
 	const struct xdp_head *head;
 	const uint8_t *base;
 	uint32_t reason;
 
-	by.copy = *(volatile uint32_t *)&control.copy;
-	head = bpf_map_lookup_elem(&tables, &by.copy);
+	by->copy = *(volatile uint32_t *)&control.copy;
+	head = bpf_map_lookup_elem(&tables, &by->copy);
 	if (head == NULL)
 		return XDP_PASS;
 	base = (const uint8_t *)head;
@@ -250,13 +278,141 @@ guideway_xdp(struct xdp_md *ctx)
 	    .backend_mask = room.backend_mask,
 	};
 
-	reason = path_classify(&t, data, end, &by.packet, &by.route);
+	reason = path_classify(&t, data, end, &by->packet, &by->route);
 	/* PASS reasons come before FORWARD, DROP reasons after it. */
 	if (reason < REASON_FORWARD || !in_force())
 		return XDP_PASS;
+	if (may_be_tapped && UNLIKELY(*(volatile uint32_t *)&tap.every != 0))
+		bpf_tail_call(by->ctx, &tapping, 0);
+	by->reason = reason;
 	if (reason != REASON_FORWARD)
-		return drop(&by, reason);
-	return by.packet.kind == PACKET_FLOW ? forward(&by, &t) : XDP_PASS;
+		return drop(by, reason);
+	return by->packet.kind == PACKET_FLOW ? forward(by, &t) : XDP_PASS;
+}
+
+/* Whoever captures ------------------------------------------------------- */
+
+/* False: too short to be anybody's. */
+CORE_INLINE bool
+save_link(struct passage *by)
+{
+	const uint8_t *data = (const uint8_t *)(long)by->ctx->data;
+	const uint8_t *end = (const uint8_t *)(long)by->ctx->data_end;
+
+	if (data + XDP_TAP_LINK > end)
+		return false;
+	__builtin_memcpy(by->link, data, XDP_TAP_LINK);
+	return true;
+}
+
+/* After a gap drawn at random, as in core/sampler.h; and no more in a jiffy
+ * than is good for the others. */
+CORE_INLINE bool
+is_next(struct xdp_tap_cpu *cpu, uint32_t every)
+{
+	uint64_t range = 2 * (uint64_t)every - 1, now;
+
+	if (cpu->gap == 0 || cpu->gap > range)
+		cpu->gap = 1 + (uint32_t)(bpf_get_prandom_u32() * range >> 32);
+	if (--cpu->gap != 0)
+		return false;
+	now = bpf_jiffies64();
+	if (cpu->jiffy != now) {
+		cpu->jiffy = now;
+		cpu->left = XDP_TAP_BURST;
+	}
+	if (cpu->left == 0) {
+		cpu->over += every;
+		return false;
+	}
+	cpu->left--;
+	return true;
+}
+
+CORE_INLINE void
+fill_tapped(struct xdp_tapped *to, const struct passage *by, uint32_t every)
+{
+	to->time_ns = bpf_ktime_get_ns();
+	to->weight = every;
+	to->copy = by->copy;
+	to->service = by->route.service;
+	to->backend = by->route.backend;
+	to->ifindex = by->ctx->ingress_ifindex;
+	to->out_ifindex = by->out_ifindex;
+	to->reason = (uint16_t)by->reason;
+	to->link_len = (uint16_t)by->packet.ip;
+	__builtin_memcpy(to->link, by->link, XDP_TAP_LINK);
+}
+
+/* Where the client's packet begins in the frame as it is now: it is what the
+ * frame ends with. */
+CORE_INLINE uint32_t
+inner_at(const struct passage *by, uint32_t wire_len, uint32_t former_len)
+{
+	return wire_len - former_len + by->packet.ip;
+}
+
+CORE_INLINE void
+show(const struct passage *by, uint32_t former_len)
+{
+	uint32_t every = tap.every, zero = 0, len = tap.snap, reason;
+	uint32_t wire_len = (uint32_t)bpf_xdp_get_buff_len(by->ctx);
+	struct xdp_tap_cpu *cpu;
+	struct xdp_tapped *to;
+
+	reason = by->reason & 31;
+	if (every == 0 || (tap.reasons >> reason & 1) == 0 ||
+	    (tap.service != TABLES_NONE && tap.service != by->route.service))
+		return;
+	cpu = bpf_map_lookup_elem(&tap_cpus, &zero);
+	if (cpu == NULL || !is_next(cpu, every))
+		return;
+	if ((to = bpf_ringbuf_reserve(&tapped, sizeof(*to), 0)) == NULL) {
+		cpu->lost++;
+		return;
+	}
+	fill_tapped(to, by, every);
+	to->wire_len = wire_len;
+	to->inner_at = (uint16_t)inner_at(by, wire_len, former_len);
+	if (len > wire_len)
+		len = wire_len;
+	BARRIER_VAR(len);
+	if (len > XDP_TAP_DATA)
+		len = XDP_TAP_DATA;
+	to->len = len;
+	if (len == 0 || bpf_xdp_load_bytes(by->ctx, 0, to->data, len) != 0) {
+		bpf_ringbuf_discard(to, 0);
+		return;
+	}
+	bpf_ringbuf_submit(to, 0);
+}
+
+/* The same path with somebody looking on: a program of its own, since two of
+ * them need more stack than one may have. What it passes, the user-space path
+ * shows. */
+SEC("xdp.frags")
+int
+guideway_tapped(struct xdp_md *ctx)
+{
+	struct passage by = {.ctx = ctx};
+	uint32_t len = (uint32_t)bpf_xdp_get_buff_len(ctx);
+	int action;
+
+	if (!save_link(&by))
+		return XDP_PASS;
+	action = take(&by, false);
+	if (action != XDP_PASS)
+		show(&by, len);
+	return action;
+}
+
+SEC("xdp.frags")
+int
+guideway_xdp(struct xdp_md *ctx)
+{
+	struct passage by = {.ctx = ctx};
+
+	return take(&by, true);
 }
 
 /* Renews the lease; returns nothing but 0. */

@@ -66,8 +66,8 @@ follow(struct sampler *s, int64_t now_us)
 	s->since_us = now_us;
 }
 
-bool
-sampler_take(struct sampler *s, uint32_t weight, int64_t now_us)
+void
+sampler_tick(struct sampler *s, int64_t now_us)
 {
 	if (now_us < s->since_us) {
 		s->since_us = now_us;
@@ -75,6 +75,18 @@ sampler_take(struct sampler *s, uint32_t weight, int64_t now_us)
 	}
 	if (s->follows && now_us - s->since_us >= FOLLOW_US)
 		follow(s, now_us);
+}
+
+void
+sampler_pass(struct sampler *s, uint64_t packets)
+{
+	s->passed += packets;
+}
+
+bool
+sampler_take(struct sampler *s, uint32_t weight, int64_t now_us)
+{
+	sampler_tick(s, now_us);
 	s->passed += weight;
 	s->gap -= weight;
 	if (s->gap > 0)

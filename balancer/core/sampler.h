@@ -37,4 +37,10 @@ void sampler_init(struct sampler *, uint32_t every, uint32_t rate,
  * before: is it taken? */
 bool sampler_take(struct sampler *, uint32_t weight, int64_t now_us);
 
+/* So many came, and none of them could be taken. */
+void sampler_pass(struct sampler *, uint64_t packets);
+
+/* Follows the traffic when it has ceased, too; to be called now and then. */
+void sampler_tick(struct sampler *, int64_t now_us);
+
 #endif

@@ -18,6 +18,28 @@ struct tap_packet {
 	uint32_t backend; /* ... TABLES_NONE where there is none or not yet */
 };
 
+/* A path outside this process samples by itself, what it is asked to, ... */
+struct tap_wish {
+	uint32_t every;   /* one packet in so many; 0: nobody looks */
+	uint32_t snap;    /* bytes of each frame */
+	uint32_t service; /* position; TABLES_NONE: any, and none */
+	uint64_t reasons; /* a bit for each that is wanted */
+};
+
+/* ... and offers packets so. */
+struct tap_copy {
+	const uint8_t *data; /* borrowed for the call */
+	uint32_t len, wire_len;
+	uint32_t ifindex; /* 0: there is no such frame */
+};
+struct tap_offer {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint32_t weight;  /* how many packets it stands for */
+	enum reason reason;
+	uint32_t service, backend; /* as in struct tap_packet */
+	struct tap_copy in, out;
+};
+
 struct tap {
 	/* A frame of a batch, complete, on its way out through ifindex; caused
 	 * by the batch's frame number `input`. `data` is borrowed for the call.

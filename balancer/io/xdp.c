@@ -20,6 +20,7 @@
 #include "balancer/io/xdp_object.h"
 #include "balancer/io/xdp_pin.h"
 #include "balancer/io/xdp_plane.h"
+#include "balancer/io/xdp_watch.h"
 #include "common/log.h"
 
 /* The least that a program goes on without us: a restart takes less. */
@@ -44,6 +45,7 @@ struct xdp {
 	struct xdp_plane *plane;
 	struct driver_handle *handles;
 	struct event *settle;
+	struct xdp_watch *watch; /* NULL: nobody ever looks */
 };
 
 /* The program -------------------------------------------------------------- */
@@ -132,6 +134,37 @@ settle_soon(struct xdp *xdp)
 		(void)event_add(xdp->settle, &soon);
 }
 
+/* Captures ----------------------------------------------------------------- */
+
+static void
+watch_program(struct xdp *xdp)
+{
+	struct errmsg why;
+
+	if (xdp->watch != NULL &&
+	    xdp_watch_object(xdp->watch, xdp_plane_object(xdp->plane), &why) ==
+		-1)
+		log_warnx("xdp", "captures see nothing of it: %s", why.text);
+}
+
+int
+xdp_watch(struct xdp *xdp, const struct xdp_watch_handler *handler,
+    struct errmsg *why)
+{
+	xdp->watch = xdp_watch_new(xdp->base, handler);
+	if (xdp->watch == NULL)
+		return errmsg_set(why, "XDP: out of memory");
+	watch_program(xdp);
+	return 0;
+}
+
+void
+xdp_wish(struct xdp *xdp, const struct tap_wish *wish)
+{
+	if (xdp->watch != NULL)
+		xdp_watch_wish(xdp->watch, wish);
+}
+
 /* States ------------------------------------------------------------------- */
 
 static int
@@ -148,9 +181,13 @@ renew(struct xdp *xdp, struct errmsg *why)
 int
 xdp_install(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
 {
+	/* What was shown up to now is of the state that was. */
+	if (xdp->watch != NULL)
+		xdp_watch_drain(xdp->watch);
 	if (renew(xdp, why) == -1 ||
 	    xdp_plane_install(xdp->plane, fib, why) == -1)
 		return -1;
+	watch_program(xdp);
 	settle_soon(xdp);
 	return 0;
 }
@@ -278,6 +315,7 @@ xdp_free(struct xdp *xdp)
 		return;
 	if (xdp->settle != NULL)
 		event_free(xdp->settle);
+	xdp_watch_free(xdp->watch);
 	xdp_plane_free(xdp->plane);
 	if (xdp->dir_fd != -1)
 		close(xdp->dir_fd);

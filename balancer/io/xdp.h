@@ -13,10 +13,12 @@
 #include "common/errmsg.h"
 
 struct counters;
+struct tap_wish;
 struct event_base;
 struct fib;
 struct forwarding;
 struct xdp;
+struct xdp_watch_handler;
 
 /* Takes over what a balancer before this one has left in conf->bpf_dir, and
  * takes the program off interfaces that the configuration does not give to it
@@ -43,6 +45,12 @@ void xdp_tick(struct xdp *, struct counters *);
 
 /* Adds what was counted, up to now and for the installed state. */
 void xdp_count(struct xdp *, struct counters *to);
+
+/* Shows packets, as wished (xdp_watch.h). The handler is copied; -1 with `why`:
+ * captures will not see what is forwarded in the kernel. */
+int xdp_watch(
+    struct xdp *, const struct xdp_watch_handler *, struct errmsg *why);
+void xdp_wish(struct xdp *, const struct tap_wish *);
 
 /* Takes the program off all interfaces, and forgets what is pinned in `dir`;
  * says on stdout from which. 0, or -1 with `why`. */

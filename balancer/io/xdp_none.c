@@ -44,6 +44,18 @@ xdp_count(struct xdp *xdp, struct counters *to)
 }
 
 int
+xdp_watch(struct xdp *xdp, const struct xdp_watch_handler *handler,
+    struct errmsg *why)
+{
+	return errmsg_set(why, "this balancer was built without XDP");
+}
+
+void
+xdp_wish(struct xdp *xdp, const struct tap_wish *wish)
+{
+}
+
+int
 xdp_detach(const char *dir, struct errmsg *why)
 {
 	return errmsg_set(why, "this balancer was built without XDP");

@@ -188,6 +188,9 @@ map_all(struct xdp_object *o, struct bpf_map *maps[XDP_MAPS])
 	o->program = bpf_program__fd(o->skel->progs.guideway_xdp);
 	o->renew = bpf_program__fd(o->skel->progs.guideway_renew);
 	o->control = &o->skel->bss->control;
+	o->tap = &o->skel->data_tap->tap;
+	o->tapped = bpf_map__fd(o->skel->maps.tapped);
+	o->tap_cpus = bpf_map__fd(o->skel->maps.tap_cpus);
 	o->tables = map_memory(maps[XDP_MAP_TABLES], &o->tables_len);
 	o->slots = map_memory(maps[XDP_MAP_SLOTS], &o->slots_len);
 	o->counts = map_memory(maps[XDP_MAP_COUNTS], &o->counts_len);

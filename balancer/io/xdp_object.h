@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "balancer/bpf/shared.h"
+#include "balancer/bpf/tap.h"
 #include "common/errmsg.h"
 
 struct tables;
@@ -27,6 +28,10 @@ struct xdp_object {
 	int program, renew; /* file descriptors */
 	int maps[XDP_MAPS];
 	struct xdp_control *control;
+	/* This object's own, always: its tap, the ring that it fills, and its
+	 * state of each CPU. */
+	struct xdp_tap *tap;
+	int tapped, tap_cpus;
 	struct xdp_room room;
 	/* Memory-mapped. */
 	uint8_t *tables, *slots, *counts;

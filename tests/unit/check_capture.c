@@ -77,11 +77,20 @@ interface_name(void *ctx, uint32_t ifindex)
 	return ifindex == 3 ? "in0" : ifindex == 7 ? "out0" : NULL;
 }
 
+static struct tap_wish wish;
+
+static void
+on_wish(void *ctx, const struct tap_wish *w)
+{
+	wish = *w;
+}
+
 static void
 setup(void)
 {
 	static const uint8_t key[16];
-	struct capture_env env = {NULL, &serving, interface_name, NULL};
+	struct capture_env env = {
+	    NULL, &serving, interface_name, on_wish, NULL};
 
 	fixture_sink_init(&sink);
 	ck_assert_int_eq(serving_init(&serving, key, &why), 0);
@@ -485,6 +494,63 @@ START_TEST(together)
 }
 END_TEST
 
+/* What the path in the kernel is asked for, and what comes of its packets. */
+START_TEST(from_elsewhere)
+{
+	const char *names[] = {"drop_no_service"};
+	struct capture_query q = everything;
+	struct evbuffer *other = evbuffer_new();
+	struct tap_offer o = {.weight = 16,
+	    .reason = REASON_FORWARD,
+	    .service = 1,
+	    .backend = 2,
+	    .in = {built, 60, 100, 3},
+	    .out = {built + 100, 84, 124, 7}};
+	const struct captured_packet *p;
+
+	q.service = serving_state(&serving)->services[1].name;
+	q.sample = 16;
+	q.snap = 70;
+	begin(&q);
+	ck_assert_uint_eq(wish.every, 16);
+	ck_assert_uint_eq(wish.snap, 70);
+	ck_assert_uint_eq(wish.service, 1);
+	ck_assert((wish.reasons >> REASON_FORWARD & 1) != 0);
+	ck_assert((wish.reasons >> REASON_PASS_NOT_VIP & 1) == 0);
+	ck_assert(next());
+	packet_build(&to_web, built);
+	for (unsigned i = 0; i < 1000; i++)
+		capture_offer(capture, &o);
+	p = next_packet();
+	ck_assert_str_eq(p->reason, "forward");
+	ck_assert_uint_eq(p->n_frames, 2);
+	ck_assert_uint_eq(p->frames[0].len, 60);
+	ck_assert_uint_eq(p->frames[0].wire_len, 100);
+	ck_assert_uint_eq(p->frames[1].len, 70);
+	ck_assert_mem_eq(p->frames[1].data, built + 100, 70);
+	ck_assert_str_eq(p->frames[1].interface, "out0");
+	/* More than one at a time: all that either of them wants. */
+	q = everything;
+	q.reasons = names;
+	q.n_reasons = 1;
+	ck_assert_int_eq(capture_begin(capture, &q, ID, other, &why), 0);
+	ck_assert_uint_eq(wish.every, 1);
+	ck_assert_uint_eq(wish.snap, CAPTURE_SNAP_MAX);
+	ck_assert_uint_eq(wish.service, UINT32_MAX);
+	capture_end(capture, other);
+	evbuffer_free(other);
+	ck_assert_uint_eq(wish.service, 1);
+	capture_missed(capture, 160, 3);
+	capture_end(capture, out);
+	ck_assert_uint_eq(wish.every, 0);
+	while (next())
+		;
+	ck_assert_uint_eq(got.totals.seen, 16163);
+	ck_assert_uint_eq(got.totals.lost, 3);
+	ck_assert_uint_gt(got.totals.taken, 400);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -504,6 +570,7 @@ make_suite(void)
 	tcase_add_test(tc, too_much_at_once);
 	tcase_add_test(tc, sampled);
 	tcase_add_test(tc, together);
+	tcase_add_test(tc, from_elsewhere);
 	suite_add_tcase(s, tc);
 	return s;
 }

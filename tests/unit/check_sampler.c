@@ -89,6 +89,13 @@ START_TEST(follows_the_traffic)
 	feed(&now, SECOND, 50, 1);
 	assert_near(feed(&now, SECOND, 50, 1), 1000, 0.1);
 	now += 60 * SECOND;
+	sampler_tick(&s, now);
+	ck_assert_uint_eq(s.every, 1);
+	sampler_pass(&s, 100000);
+	now += SECOND;
+	sampler_tick(&s, now);
+	ck_assert_uint_eq(s.every, 100);
+	now += SECOND;
 	ck_assert(sampler_take(&s, 1, now));
 	ck_assert_uint_eq(s.every, 1);
 }
