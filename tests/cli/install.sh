@@ -29,6 +29,7 @@ default() {
 }
 run_dir=$(default run_dir)
 state_dir=$(default state_dir)
+bpf_dir=$(default bpf_dir)
 
 say "units"
 for unit in "$agent_unit" "$balancer_unit" "$drain_unit"; do
@@ -66,6 +67,10 @@ say "folders"
 tmpfiles=$(find "$root" -path '*/tmpfiles.d/guideway.conf')
 grep -q "^d $run_dir 0755 guideway guideway " "$tmpfiles" ||
     fail "nobody makes $run_dir"
+grep -q "^d $bpf_dir 0700 guideway guideway " "$tmpfiles" ||
+    fail "nobody makes $bpf_dir"
+grep -qx "ReadWritePaths=-$bpf_dir" "$balancer_unit" ||
+    fail "$balancer_unit cannot write to $bpf_dir"
 grep -q "^z $config 0640 root guideway " "$tmpfiles" ||
     fail "everybody may read $config"
 

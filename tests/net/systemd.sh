@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The units under a real systemd, as process 1 of its own namespaces: what is
 # started and stopped, in which order, and that the daemons work in their
-# sandboxes. Each daemon is the real one behind a script that notes down when it
+# sandboxes; with packets between a client and a backend, that the balancer's
+# restart costs none of them. Each daemon is the real one, with a note of when it
 # starts and stops. Needs root, overlayfs and cgroup2. GUIDEWAY_BUILD names the
 # build folder.
 set -euo pipefail
@@ -14,6 +15,7 @@ work=$(mktemp -d)
 tree=$work/tree # laid over this machine's root, for the namespaces only
 cgroup2=$(findmnt -n -o TARGET -t cgroup2 | head -n 1)
 cgroup=$cgroup2/gw-systemd-$$
+client=gwsd$$-client backend=gwsd$$-backend
 unshare=
 init=
 # shellcheck source-path=SCRIPTDIR
@@ -23,7 +25,11 @@ clean_up() {
 	trap '' INT TERM HUP
 	# Process 1 takes all others with it, and unshare waits for it.
 	[ -z "$unshare" ] || kill -KILL "${init:-$unshare}" 2>/dev/null || true
+	# shellcheck disable=SC2046 # a number each
+	kill $(jobs -p) 2>/dev/null || true
 	wait 2>/dev/null
+	ip netns del "$client" 2>/dev/null || true
+	ip netns del "$backend" 2>/dev/null || true
 	if [ -d "$cgroup" ]; then
 		wait_until 10 remove_cgroup || true
 	fi
@@ -62,7 +68,8 @@ behind() {
 
 make_programs() {
 	behind "$agent" "$build/agent/guideway-agent"
-	behind "$balancer" "$build/balancer/guideway-balancer"
+	# What the service manager keeps for it is for the process it starts.
+	executable "$balancer" <"$build/balancer/guideway-balancer"
 	behind /bird/bird "$(command -v bird)"
 	printf '%s\n' 'router id 192.0.2.1;' 'protocol device {}' \
 	    >"$tree/bird/bird.conf"
@@ -84,12 +91,14 @@ make_config() {
 	cat >"$tree$file" <<-'END'
 	node: { name: lb1 }
 	cluster: { seed: 000102030405060708090a0b0c0d0e0f }
+	balancer: { interfaces: [ { name: in0 } ] }
+	announce: { bird: /bird/bird.ctl }
 	services:
 	  - name: web
 	    vips: [203.0.113.10]
-	    protocol: tcp
-	    ports: [80]
-	    backends: [ { address: 192.0.2.11 } ]
+	    protocol: udp
+	    ports: [5000]
+	    backends: [ { address: 10.1.0.1 } ]
 	END
 }
 
@@ -117,6 +126,9 @@ make_units() {
 		unit "$name.service.d/trace.conf" '[Service]' NotifyAccess=all \
 		    StandardOutput=append:/trace StandardError=append:/errors
 	done
+	unit guideway-balancer.service.d/notes.conf '[Service]' \
+	    'ExecStartPre=/bin/echo guideway-balancer starts' \
+	    'ExecStopPost=/bin/echo guideway-balancer stops'
 }
 
 # Process 1 of the namespaces: makes its root, then is systemd.
@@ -134,6 +146,7 @@ become_init() {
 	mount -o remount,bind,ro "$root/proc/sys"
 	mount -t sysfs -o ro sysfs "$root/sys"
 	mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+	mount -t bpf -o mode=700 bpf "$root/sys/fs/bpf" # as systemd would
 	for node in dev run tmp var/lib; do
 		mount -t tmpfs -o mode=755 tmpfs "$root/$node"
 	done
@@ -141,7 +154,9 @@ become_init() {
 		touch "$root/dev/$node"
 		mount -o bind "/dev/$node" "$root/dev/$node"
 	done
-	mkdir "$root/dev/pts" "$root/dev/shm" "$root/old"
+	mkdir "$root/dev/net" "$root/dev/pts" "$root/dev/shm" "$root/old"
+	touch "$root/dev/net/tun"
+	mount -o bind /dev/net/tun "$root/dev/net/tun"
 	mount -t devpts -o newinstance devpts "$root/dev/pts"
 	ln -s pts/ptmx "$root/dev/ptmx"
 	cd "$root"
@@ -167,10 +182,34 @@ boot() {
 	root=/proc/$init/root
 	trace=$root/trace
 }
-find_init() { init=$(pgrep -P "$unshare") && [ -n "$init" ]; }
 
 inside() { nsenter -t "$init" -a -- "$@"; }
 on_unit() { inside systemctl "$@"; }
+
+# A client on the node's in0 and a backend on its out0.
+connect() {
+	inside ip link set lo up
+	ip netns add "$client"
+	ip netns add "$backend"
+	ip link add name eth0 netns "$client" type veth \
+	    peer name in0 netns "$init"
+	ip link add name eth0 netns "$backend" type veth \
+	    peer name out0 netns "$init"
+	# As a network card does: the checksum is there when the frame is sent.
+	ip netns exec "$client" ethtool -K eth0 tx off >/dev/null
+	ip -n "$client" addr add 192.0.2.1/24 dev eth0
+	ip -n "$client" link set eth0 up
+	ip -n "$client" route add 203.0.113.10 via 192.0.2.2
+	ip -n "$backend" addr add 10.1.0.1/24 dev eth0
+	ip -n "$backend" link set eth0 up
+	inside ip addr add 192.0.2.2/24 dev in0
+	inside ip addr add 10.1.0.254/24 dev out0
+	inside ip link set in0 up
+	inside ip link set out0 up
+}
+
+find_init() { init=$(pgrep -P "$unshare") && [ -n "$init" ]; }
+
 
 # What has happened since the last time, without what is BIRD's.
 traced() { grep -v '^bird' "$trace" || true; }
@@ -244,6 +283,85 @@ restore_drain() {
 	on_unit start guideway.target
 }
 
+# Packets --------------------------------------------------------------------
+
+balancer_pid() { on_unit show -P MainPID guideway-balancer; }
+ask() { "$build/tests/net/balancer_client" "$root/run/guideway/balancer.sock" "$@"; }
+forwards_by_xdp() {
+	ask status >"$work/status"
+	grep '^interface' "$work/status"
+	grep -q '^interface in0 xdp' "$work/status" &&
+		grep -q '^backend .* resolved' "$work/status"
+}
+announces() { inside ip route show table 177 | grep -q 203.0.113.10; }
+
+# Of all that it had to start with.
+has_let_go() {
+	awk '$1 == "CapEff:" || $1 == "CapPrm:" || $1 == "NoNewPrivs:" {
+		print $1, $2 }' "/proc/$(inside_pid)/status" >"$work/kept"
+	printf '%s\n' 'CapPrm: 000000c000003000' 'CapEff: 000000c000003000' \
+	    'NoNewPrivs: 1' | diff - "$work/kept" || return 1
+	[ "$(inside stat -c %U "/proc/$(balancer_pid)")" = guideway ]
+}
+# The balancer's process as this side knows it.
+inside_pid() {
+	local pid
+	pid=$(balancer_pid)
+	grep -l "^NSpid:.*[[:space:]]$pid\$" /proc/[0-9]*/status 2>/dev/null |
+	while read -r file; do
+		if [ "$(stat -L -c %i "${file%status}ns/pid")" = \
+		    "$(stat -L -c %i "/proc/$init/ns/pid")" ]; then
+			echo "$file" | cut -d / -f 3
+		fi
+	done
+}
+
+ends() { [ "$(balancer_pid)" != "$1" ] && on_unit is-active -q guideway-balancer; }
+in_step() {
+	inside "$command.real" status --json 2>/dev/null |
+	    grep -q '"in_sync": *true'
+}
+
+# nothing_lost COMMAND...: which ends the balancer and brings it back, while
+# packets come. All arrive, and nothing is heard of the routes.
+nothing_lost() {
+	local count=15000 sender monitor tcpdump arrived before
+	before=$(balancer_pid)
+	inside ip -ts monitor route link >"$work/events" 2>&1 &
+	monitor=$!
+	ip netns exec "$backend" tcpdump -U -B 65536 -s 64 -i eth0 \
+	    -w "$work/out.pcap" 'ip proto 47' 2>"$work/tcpdump" &
+	tcpdump=$!
+	wait_until 10 grep -q listening "$work/tcpdump" || return 1
+	ip netns exec "$client" "$build/tests/net/udp_blast" 203.0.113.10 5000 \
+	    $count 2500 &
+	sender=$!
+	sleep 0.5
+	"$@"
+	wait_until 5 ends "$before" || return 1
+	wait_until 5 in_step || { inside "$command.real" status; return 1; }
+	kill -0 $sender || { echo "it took longer than the stream"; return 1; }
+	wait $sender
+	sleep 1.5 # the agent tells of a fault after a second
+	kill $tcpdump $monitor
+	wait $tcpdump $monitor
+	if grep gw0 "$work/events"; then return 1; fi
+	arrived=$(tcpdump -r "$work/out.pcap" 2>/dev/null | wc -l)
+	[ "$arrived" = $count ] || { echo "$arrived of $count"; return 1; }
+}
+restart_balancer() { on_unit restart guideway-balancer; }
+kill_balancer() { on_unit kill -s KILL --kill-who=all guideway-balancer; }
+
+no_device() { ! inside ip link show gw0 2>/dev/null; }
+withdraws() {
+	on_unit stop guideway-balancer
+	wait_until 3 no_device
+}
+comes_back() {
+	on_unit start guideway-balancer
+	wait_until 10 announces
+}
+
 # For the agent's routes are withdrawn by it.
 bird_after_agent() {
 	sed -n '/guideway-agent stops/,$p' "$trace" | grep -x 'bird stops'
@@ -257,6 +375,7 @@ make_programs
 make_config
 make_units
 boot || { cat "$work/log"; exit 1; }
+connect
 
 check "a start brings the daemons up, then undrains" \
     wait_until 20 is_traced "$start"
@@ -286,6 +405,13 @@ check "a drain that hangs does not keep the rest from stopping" \
 guideway-agent stops
 guideway-balancer stops" hanging_drain
 check "a start after that" then_happens "$start" restore_drain
+check "packets are forwarded by XDP" wait_until 10 forwards_by_xdp
+check "VIPs are announced" wait_until 10 announces
+check "the balancer has let go of privileges" has_let_go
+check "restarted: no packet lost, no route event" nothing_lost restart_balancer
+check "killed: no packet lost, no route event" nothing_lost kill_balancer
+check "stopped: withdraws at once" withdraws
+check "started: announces again" comes_back
 # Of the machine's shutdown, the part that stops units.
 check "a shutdown drains first" \
     then_happens "$stop" on_unit start --no-block shutdown.target
