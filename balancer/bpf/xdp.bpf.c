@@ -68,7 +68,7 @@ struct xdp_control control;
 /* In a map of its own, since the one of `control` may be a former process's. */
 struct xdp_tap tap SEC(".data.tap") = {0};
 
-int guideway_tapped(struct xdp_md *);
+int guideway_twin(struct xdp_md *);
 
 /* A packet on its way, and what it meets. */
 struct passage {
@@ -218,9 +218,27 @@ reflect_tagged(struct passage *by, const struct backend_fwd *b, int overhead)
 	}
 }
 
+/* What is rare is done by a program of its own, the twin, which is the same
+ * path and all that is left out of this one. The kernel empties the array when
+ * the process that has it open is gone; then nobody looks on any more. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(void *));
+} twin SEC(".maps") = {.values = {(void *)&guideway_twin}};
+
+/* Does not return, unless there is none. */
+CORE_INLINE int
+leave_to_twin(struct passage *by)
+{
+	bpf_tail_call(by->ctx, &twin, 0);
+	return XDP_PASS;
+}
+
 /* A whole TCP or UDP packet with a slot. */
 CORE_INLINE int
-forward(struct passage *by, struct tables *t)
+forward(struct passage *by, struct tables *t, bool is_twin)
 {
 	uint32_t chunk = by->copy * (room.chunk_mask + 1) +
 	    (by->route.slot >> XDP_CHUNK_SHIFT & room.chunk_mask);
@@ -234,6 +252,8 @@ forward(struct passage *by, struct tables *t)
 	if (by->packet.ip_len + b->overhead > b->mtu ||
 	    by->packet.ip_len > control.mtu)
 		return XDP_PASS;
+	if (UNLIKELY(b->flags & BACKEND_REFLECT) && !is_twin)
+		return leave_to_twin(by);
 	if (UNLIKELY(b->flags & BACKEND_REFLECT))
 		return b->flags & BACKEND_IPV6
 		    ? reflect_tagged(by, b, ENCAP_IPV6_LEN)
@@ -242,17 +262,8 @@ forward(struct passage *by, struct tables *t)
 				       : send(by, b, ENCAP_IPV4_LEN);
 }
 
-/* The kernel empties it when the process that has it open is gone, and with
- * that nobody looks any more. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__array(values, int(void *));
-} tapping SEC(".maps") = {.values = {(void *)&guideway_tapped}};
-
 CORE_INLINE int
-take(struct passage *by, bool may_be_tapped)
+take(struct passage *by, bool is_twin)
 {
 	const uint8_t *data = (const uint8_t *)(long)by->ctx->data;
 	const uint8_t *end = (const uint8_t *)(long)by->ctx->data_end;
@@ -282,12 +293,13 @@ take(struct passage *by, bool may_be_tapped)
 	/* PASS reasons come before FORWARD, DROP reasons after it. */
 	if (reason < REASON_FORWARD || !in_force())
 		return XDP_PASS;
-	if (may_be_tapped && UNLIKELY(*(volatile uint32_t *)&tap.every != 0))
-		bpf_tail_call(by->ctx, &tapping, 0);
+	if (!is_twin && UNLIKELY(*(volatile uint32_t *)&tap.every != 0))
+		(void)leave_to_twin(by);
 	by->reason = reason;
 	if (reason != REASON_FORWARD)
 		return drop(by, reason);
-	return by->packet.kind == PACKET_FLOW ? forward(by, &t) : XDP_PASS;
+	return by->packet.kind == PACKET_FLOW ? forward(by, &t, is_twin)
+					      : XDP_PASS;
 }
 
 /* Whoever captures ------------------------------------------------------- */
@@ -387,12 +399,12 @@ show(const struct passage *by, uint32_t former_len)
 	bpf_ringbuf_submit(to, 0);
 }
 
-/* The same path with somebody looking on: a program of its own, since two of
- * them need more stack than one may have. What it passes, the user-space path
- * shows. */
+/* The same path with somebody looking on, and backends that reflect: a program
+ * of its own, since two of them need more stack than one may have, and what is
+ * rare costs the other registers. What it passes, the user-space path shows. */
 SEC("xdp.frags")
 int
-guideway_tapped(struct xdp_md *ctx)
+guideway_twin(struct xdp_md *ctx)
 {
 	struct passage by = {.ctx = ctx};
 	uint32_t len = (uint32_t)bpf_xdp_get_buff_len(ctx);
@@ -400,7 +412,7 @@ guideway_tapped(struct xdp_md *ctx)
 
 	if (!save_link(&by))
 		return XDP_PASS;
-	action = take(&by, false);
+	action = take(&by, true);
 	if (action != XDP_PASS)
 		show(&by, len);
 	return action;
@@ -412,7 +424,7 @@ guideway_xdp(struct xdp_md *ctx)
 {
 	struct passage by = {.ctx = ctx};
 
-	return take(&by, true);
+	return take(&by, false);
 }
 
 /* Renews the lease; returns nothing but 0. */
