@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The packet path as the kernel runs it, against the one in user space: the
- * same frames must give the same frames and the same counters. Where XDP hands
- * a frame up, user space goes on with it, as in the balancer.
- *
- * Needs root: it loads the program, and runs it with BPF_PROG_TEST_RUN. No
- * interface is touched. */
+/* The packet path in the kernel against the one in user space (xdp_pair.h):
+ * frames of every kind, states of every size. No interface is touched. */
 #include "config.h"
 
-#include <bpf/bpf.h>
-#include <errno.h>
+#include <dirent.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,165 +12,12 @@
 
 #include "balancer/core/counters.h"
 #include "balancer/core/fib.h"
-#include "balancer/core/frag_table.h"
+#include "balancer/io/xdp_grace.h"
 #include "balancer/io/xdp_plane.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/packet.h"
 #include "tests/unit/unit.h"
-
-/* In front of a frame, for the outer header; and what a frame in one page can
- * be. */
-#define FRAME_MAX 3400
-
-/* Both paths side by side, over one fib. */
-struct pair {
-	struct fib *fib;
-	struct xdp_plane *plane;
-	struct counters *alone; /* all of it in user space */
-	struct counters *both;  /* user space, behind XDP */
-	struct forwarder alone_forwarder, both_forwarder;
-	uint64_t by_xdp; /* frames that XDP disposed of */
-};
-
-static const uint8_t frag_key[16];
-
-static void
-forwarder_init(
-    struct forwarder *fw, const struct fib *fib, struct counters *counters)
-{
-	memset(fw, 0, sizeof(*fw));
-	fw->fib = fib;
-	fw->counters = counters;
-	fw->frags = frag_table_new(frag_key, NULL);
-	ck_assert_ptr_nonnull(fw->frags);
-	bucket_init(&fw->too_big, 1000000, 1000000);
-}
-
-static void
-pair_install(struct pair *pair, struct fib *fib)
-{
-	struct errmsg why = {""};
-
-	pair->fib = fib;
-	ck_assert_msg(
-	    xdp_plane_install(pair->plane, fib, &why) == 0, "%s", why.text);
-	ck_assert_msg(
-	    xdp_plane_renew(pair->plane, 60, &why) == 0, "%s", why.text);
-	pair->alone = counters_new(fib_state(fib), NULL, NULL);
-	pair->both = counters_new(fib_state(fib), NULL, NULL);
-	forwarder_init(&pair->alone_forwarder, fib, pair->alone);
-	forwarder_init(&pair->both_forwarder, fib, pair->both);
-}
-
-static void
-pair_init(struct pair *pair, struct fib *fib)
-{
-	struct errmsg why = {""};
-
-	memset(pair, 0, sizeof(*pair));
-	pair->plane = xdp_plane_new(NULL, &why);
-	ck_assert_msg(pair->plane != NULL, "%s", why.text);
-	pair_install(pair, fib);
-}
-
-static void
-pair_clear(struct pair *pair)
-{
-	xdp_plane_free(pair->plane);
-	frag_table_free(pair->alone_forwarder.frags);
-	frag_table_free(pair->both_forwarder.frags);
-	counters_free(pair->alone);
-	counters_free(pair->both);
-	fib_free(pair->fib);
-}
-
-/* The XDP action; the frame is changed in place. */
-static uint32_t
-run_xdp(struct pair *pair, const uint8_t *frame, size_t len, uint8_t *out,
-    size_t *out_len)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame,
-	    .data_size_in = (uint32_t)len, .data_out = out,
-	    .data_size_out = FRAME_MAX + 64);
-
-	ck_assert_msg(
-	    bpf_prog_test_run_opts(xdp_plane_program(pair->plane), &opts) == 0,
-	    "frame of %zu bytes: %s", len, strerror(errno));
-	*out_len = opts.data_size_out;
-	return opts.retval;
-}
-
-/* One frame through both; what comes out must be the same. */
-static void
-same(struct pair *pair, const uint8_t *data, size_t len, uint32_t mtu)
-{
-	static uint8_t out[FRAME_MAX + 64];
-	struct frame frame = {data, (uint32_t)len, (uint32_t)len, 1, mtu};
-	struct fixture_sink alone, both;
-	enum reason reason;
-	size_t out_len;
-	uint32_t action;
-
-	if (len > FRAME_MAX || len < 14)
-		return;
-	fixture_sink_init(&alone);
-	fixture_sink_init(&both);
-	forward_batch(
-	    &pair->alone_forwarder, &frame, 1, 0, &alone.sink, &reason);
-	action = run_xdp(pair, data, len, out, &out_len);
-	if (action == XDP_PASS) {
-		ck_assert_msg(out_len == len && memcmp(out, data, len) == 0,
-		    "passed, but changed");
-		forward_batch(
-		    &pair->both_forwarder, &frame, 1, 0, &both.sink, &reason);
-		ck_assert_uint_eq(both.n, alone.n);
-		for (size_t i = 0; i < both.n; i++) {
-			ck_assert_uint_eq(both.sent[i].len, alone.sent[i].len);
-			ck_assert_mem_eq(both.sent[i].data, alone.sent[i].data,
-			    both.sent[i].len);
-		}
-	} else if (action == XDP_DROP) {
-		pair->by_xdp++;
-		ck_assert_uint_eq(alone.n, 0);
-		ck_assert_int_eq(reason_verdict(reason), VERDICT_DROP);
-	} else {
-		pair->by_xdp++;
-		ck_assert_msg(action == XDP_TX || action == XDP_REDIRECT,
-		    "action %u", action);
-		ck_assert_int_eq(reason, REASON_FORWARD);
-		ck_assert_uint_eq(alone.n, 1);
-		/* XDP leaves the padding of a short frame where it is. */
-		ck_assert_uint_ge(out_len, alone.sent[0].len);
-		ck_assert_mem_eq(out, alone.sent[0].data, alone.sent[0].len);
-	}
-	fixture_sink_clear(&alone);
-	fixture_sink_clear(&both);
-}
-
-static void
-same_counters(struct pair *pair)
-{
-	struct counters *sum = counters_new(
-	    fib_state(pair->fib), pair->both, fib_state(pair->fib));
-	const struct counters *alone = pair->alone;
-
-	xdp_plane_count(pair->plane, sum);
-	for (int r = 0; r < REASON_COUNT; r++)
-		ck_assert_msg(sum->reasons[r] == alone->reasons[r],
-		    "%s: %llu, alone %llu", reason_name((enum reason)r),
-		    (unsigned long long)sum->reasons[r],
-		    (unsigned long long)alone->reasons[r]);
-	for (size_t i = 0; i < alone->n_services; i++) {
-		ck_assert_mem_eq(sum->service_reasons[i],
-		    alone->service_reasons[i], sizeof(sum->service_reasons[i]));
-		ck_assert_mem_eq(&sum->services[i], &alone->services[i],
-		    sizeof(sum->services[i]));
-	}
-	for (size_t i = 0; i < alone->n_backends; i++)
-		ck_assert_mem_eq(&sum->backends[i], &alone->backends[i],
-		    sizeof(sum->backends[i]));
-	counters_free(sum);
-}
+#include "tests/unit/xdp_pair.h"
 
 /* clang-format off */
 #define PACKET(from, to, proto, port, ...) \
@@ -221,22 +63,22 @@ reflecting_fib(uint32_t mtu)
 START_TEST(each_kind)
 {
 	static uint8_t frame[PACKET_MAX];
-	struct pair pair;
+	struct xdp_pair pair;
 	size_t len;
 
-	pair_init(&pair, reflecting_fib(1500));
+	xdp_pair_init(&pair, reflecting_fib(1500));
 	for (int i = 0; i < ROWS(kinds); i++) {
 		struct packet_spec spec = kinds[i];
 
 		for (uint16_t port = 1; port < 200; port++) {
 			spec.source_port = port;
 			len = packet_build(&spec, frame);
-			same(&pair, frame, len, 1500);
+			xdp_pair_same(&pair, frame, len, 1500);
 		}
 	}
-	same_counters(&pair);
-	ck_assert_uint_gt(pair.by_xdp, 199 * 10);
-	pair_clear(&pair);
+	xdp_pair_same_counters(&pair);
+	ck_assert_uint_gt(xdp_pair_by_xdp(&pair), 199 * 10);
+	xdp_pair_clear(&pair);
 }
 END_TEST
 
@@ -280,19 +122,19 @@ START_TEST(random_frames)
 	const char *given = getenv("GUIDEWAY_SEED");
 	uint64_t seed = given != NULL ? strtoull(given, NULL, 10)
 				      : (uint64_t)time(NULL);
-	struct pair pair;
+	struct xdp_pair pair;
 
 	printf("GUIDEWAY_SEED=%llu\n", (unsigned long long)seed);
 	fflush(stdout);
-	pair_init(&pair, reflecting_fib(1500));
+	xdp_pair_init(&pair, reflecting_fib(1500));
 	for (int i = 0; i < RANDOM_FRAMES; i++) {
 		size_t len = random_frame(&seed, frame);
 
-		same(&pair, frame, len, 1500);
+		xdp_pair_same(&pair, frame, len, 1500);
 	}
-	same_counters(&pair);
-	ck_assert_uint_gt(pair.by_xdp, RANDOM_FRAMES / 4);
-	pair_clear(&pair);
+	xdp_pair_same_counters(&pair);
+	ck_assert_uint_gt(xdp_pair_by_xdp(&pair), RANDOM_FRAMES / 4);
+	xdp_pair_clear(&pair);
 }
 END_TEST
 
@@ -300,18 +142,18 @@ END_TEST
  * stays, whatever the positions. */
 START_TEST(states_in_a_row)
 {
-	static uint8_t frame[PACKET_MAX], out[FRAME_MAX + 64];
+	static uint8_t frame[PACKET_MAX], out[XDP_PAIR_OUT_MAX];
 	struct packet_spec spec = kinds[0];
 	struct fib *before = NULL, *fib;
 	struct errmsg why = {""};
 	struct counters *sum;
-	struct pair pair = {0};
+	struct xdp_plane *plane;
 	size_t len, out_len;
 
 	spec.source_port = 1;
 	len = packet_build(&spec, frame);
-	pair.plane = xdp_plane_new(NULL, &why);
-	ck_assert_msg(pair.plane != NULL, "%s", why.text);
+	plane = xdp_plane_new(NULL, &why);
+	ck_assert_msg(plane != NULL, "%s", why.text);
 	for (int i = 0; i < 1000; i++) {
 		struct forwarding *state = fixture_state();
 
@@ -320,21 +162,135 @@ START_TEST(states_in_a_row)
 		fib = fib_new(state, NULL, &why);
 		ck_assert_msg(fib != NULL, "%s", why.text);
 		fib_reflect(fib, 1500);
-		ck_assert_msg(xdp_plane_install(pair.plane, fib, &why) == 0 &&
-			xdp_plane_renew(pair.plane, 60, &why) == 0,
+		ck_assert_msg(xdp_plane_install(plane, fib, &why) == 0 &&
+			xdp_plane_renew(plane, 60, &why) == 0,
 		    "%s", why.text);
 		fib_free(before);
 		before = fib;
 		ck_assert_uint_eq(
-		    run_xdp(&pair, frame, len, out, &out_len), XDP_TX);
+		    xdp_pair_run(plane, frame, len, out, &out_len), XDP_TX);
 	}
 	sum = counters_new(fib_state(before), NULL, NULL);
-	xdp_plane_count(pair.plane, sum);
+	xdp_plane_count(plane, sum);
 	ck_assert_uint_eq(sum->reasons[REASON_FORWARD], 1000);
 	ck_assert_uint_eq(sum->services[FIXTURE_4_IN_4].packets, 1000);
 	counters_free(sum);
-	xdp_plane_free(pair.plane);
+	xdp_plane_free(plane);
 	fib_free(before);
+}
+END_TEST
+
+/* The largest state there may be, but for the slots: those take gigabytes. */
+#define LARGE_TABLES 16 /* of the largest size */
+/* Of a service. */
+#define LARGE_PORTS   (FORWARDING_MAX_ENDPOINTS / FORWARDING_MAX_SERVICES)
+#define LARGE_MEMBERS 32
+#define LARGE_PORT    100
+
+static struct addr
+numbered_addr(const char *prefix, unsigned i)
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+
+	snprintf(text, sizeof(text), "%s.%u.%u", prefix, i >> 8, i & 255);
+	ck_assert_int_eq(addr_parse(&a, text), 0);
+	return a;
+}
+
+static void
+fill_large_service(struct forwarding_service *s, unsigned i)
+{
+	snprintf(s->name, sizeof(s->name), "service-%u", i);
+	s->table_size = i < LARGE_TABLES ? FORWARDING_TABLE_MAX : 1024;
+	s->n_endpoints = LARGE_PORTS;
+	s->endpoints = calloc(LARGE_PORTS, sizeof(*s->endpoints));
+	s->n_members = LARGE_MEMBERS;
+	s->members = calloc(LARGE_MEMBERS, sizeof(*s->members));
+	for (unsigned j = 0; j < LARGE_PORTS; j++)
+		s->endpoints[j] = (struct forwarding_endpoint){
+		    numbered_addr("203.0", i), (uint16_t)(LARGE_PORT + j), 6};
+	/* The last backend there may be is one. */
+	for (unsigned j = 0; j < LARGE_MEMBERS; j++)
+		s->members[j] = (struct forwarding_member){
+		    (uint16_t)(FORWARDING_MAX_BACKENDS - 1 -
+			(i * LARGE_MEMBERS + j) % FORWARDING_MAX_BACKENDS),
+		    1, FORWARDING_PHI_FULL, false};
+}
+
+static struct forwarding *
+large_state(void)
+{
+	struct forwarding *f = forwarding_new();
+
+	ck_assert_ptr_nonnull(f);
+	f->source4 = (struct forwarding_source){numbered_addr("192.0", 1), 32};
+	f->n_backends = FORWARDING_MAX_BACKENDS;
+	f->backends = calloc(f->n_backends, sizeof(*f->backends));
+	for (unsigned i = 0; i < f->n_backends; i++)
+		f->backends[i] = numbered_addr("10.1", i);
+	f->n_services = FORWARDING_MAX_SERVICES;
+	f->services = calloc(f->n_services, sizeof(*f->services));
+	for (unsigned i = 0; i < f->n_services; i++)
+		fill_large_service(&f->services[i], i);
+	return f;
+}
+
+START_TEST(largest_room)
+{
+	static uint8_t frame[PACKET_MAX];
+	struct packet_spec spec = kinds[0];
+	struct errmsg why = {""};
+	struct fib *fib = fib_new(large_state(), NULL, &why);
+	struct xdp_pair pair;
+	char vip[32];
+
+	ck_assert_msg(fib != NULL, "%s", why.text);
+	fib_reflect(fib, 1500);
+	xdp_pair_init(&pair, fib);
+	spec.destination = vip;
+	for (unsigned i = 0; i < FORWARDING_MAX_SERVICES; i++) {
+		snprintf(vip, sizeof(vip), "203.0.%u.%u", i >> 8, i & 255);
+		for (unsigned j = 0; j < 32; j++) {
+			size_t len;
+
+			/* One port more than there are. */
+			spec.destination_port = (uint16_t)(LARGE_PORT +
+			    j % (LARGE_PORTS + 1));
+			spec.source_port = (uint16_t)(j * 997 + i);
+			len = packet_build(&spec, frame);
+			xdp_pair_same(&pair, frame, len, 1500);
+		}
+	}
+	xdp_pair_same_counters(&pair);
+	ck_assert_uint_eq(pair.passed, 0);
+	ck_assert_uint_gt(pair.dropped, FORWARDING_MAX_SERVICES);
+	xdp_pair_clear(&pair);
+}
+END_TEST
+
+static int
+count_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	ck_assert_ptr_nonnull(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* What is done where the kernel has no other way to wait. */
+START_TEST(grace_by_map)
+{
+	struct errmsg why = {""};
+	int before = count_descriptors();
+
+	for (int i = 0; i < 10; i++)
+		ck_assert_msg(xdp_grace_by_map(&why) == 0, "%s", why.text);
+	ck_assert_int_eq(count_descriptors(), before);
 }
 END_TEST
 
@@ -347,6 +303,8 @@ make_suite(void)
 	tcase_add_test(tc, each_kind);
 	tcase_add_test(tc, random_frames);
 	tcase_add_test(tc, states_in_a_row);
+	tcase_add_test(tc, largest_room);
+	tcase_add_test(tc, grace_by_map);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
