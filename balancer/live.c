@@ -773,7 +773,7 @@ stop(struct live *live)
 		(void)unlink(live->socket_path);
 	announce_free(live->announce);
 	if (live->env.xdp != NULL)
-		xdp_tick(live->env.xdp, live->serving.counters);
+		xdp_leave(live->env.xdp, live->serving.counters);
 	ports_free(live->ports);
 	xdp_free(live->env.xdp);
 	nexthop_free(live->nexthop);

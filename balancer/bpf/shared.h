@@ -8,7 +8,7 @@
 #include "balancer/core/reason.h"
 #include "balancer/core/tables.h"
 
-#define XDP_LAYOUT 1u
+#define XDP_LAYOUT 2u
 
 /* Two of everything that a forwarding state consists of: one is in force. */
 #define XDP_COPIES 2u
@@ -62,6 +62,7 @@ struct xdp_control {
 	uint64_t lease;   /* what a renewal adds to now, in jiffies */
 	/* For who takes the maps over. */
 	uint32_t layout;
+	uint32_t owner; /* one more with each process: the last may write */
 	struct xdp_room room;
 };
 

@@ -46,6 +46,7 @@ struct xdp {
 	struct driver_handle *handles;
 	struct event *settle;
 	struct xdp_watch *watch; /* NULL: nobody ever looks */
+	bool left; /* what stays is not ours to change any more */
 };
 
 /* The program -------------------------------------------------------------- */
@@ -102,6 +103,8 @@ name_ports(struct xdp *xdp)
 	bool any = true;
 	size_t n = 0;
 
+	if (xdp->left)
+		return;
 	for (const struct driver_handle *h = xdp->handles; h != NULL;
 	     h = h->next) {
 		if (h->link.native && n < CONF_INTERFACES_MAX) {
@@ -220,6 +223,13 @@ xdp_tick(struct xdp *xdp, struct counters *counters)
 		log_warnx("xdp", "%s", why.text);
 	xdp_plane_enter(xdp->plane, counters);
 	counters_clear(counters);
+}
+
+void
+xdp_leave(struct xdp *xdp, struct counters *counters)
+{
+	xdp_tick(xdp, counters);
+	xdp->left = true;
 }
 
 void

@@ -43,6 +43,10 @@ void xdp_check_links(struct xdp *);
  * installed state, has counted, and leaves zeros. */
 void xdp_tick(struct xdp *, struct counters *);
 
+/* The process ends: as above, and nothing that stays is touched from now on,
+ * whatever is closed. */
+void xdp_leave(struct xdp *, struct counters *);
+
 /* Adds what was counted, up to now and for the installed state. */
 void xdp_count(struct xdp *, struct counters *to);
 

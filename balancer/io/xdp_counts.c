@@ -111,6 +111,25 @@ xdp_counts_add(struct counters *to, const struct xdp_object *o, uint32_t copy)
 	}
 }
 
+bool
+xdp_counts_fit(
+    const struct xdp_object *o, uint32_t copy, const struct counters *c)
+{
+	const struct xdp_head *head = (const struct xdp_head *)
+	    xdp_object_tables(o, copy);
+
+	return head->n_services == c->n_services &&
+	    head->n_backends == c->n_backends;
+}
+
+/* While one process takes over from another, both enter what they have. */
+static void
+enter(uint64_t *to, uint64_t n)
+{
+	if (n != 0)
+		(void)__atomic_add_fetch(to, n, __ATOMIC_RELAXED);
+}
+
 void
 xdp_counts_enter(
     struct xdp_object *o, uint32_t copy, const struct counters *more)
@@ -118,22 +137,22 @@ xdp_counts_enter(
 	struct block ledger = block_of(o, o->room.cpus, copy);
 
 	for (int r = 0; r < REASON_COUNT; r++)
-		ledger.reasons[r] += more->reasons[r];
+		enter(&ledger.reasons[r], more->reasons[r]);
 	for (size_t i = 0; i < more->n_services; i++) {
 		uint64_t packets = more->services[i].packets;
 
 		for (int r = 0; r < REASON_COUNT; r++)
-			ledger.service_reasons[i][r] +=
-			    more->service_reasons[i][r];
-		ledger.services[i].packets += packets;
-		ledger.services[i].bytes += more->services[i].bytes;
+			enter(&ledger.service_reasons[i][r],
+			    more->service_reasons[i][r]);
+		enter(&ledger.services[i].packets, packets);
+		enter(&ledger.services[i].bytes, more->services[i].bytes);
 		/* These follow from the services' packets (add_block). */
-		ledger.service_reasons[i][REASON_FORWARD] -= packets;
-		ledger.reasons[REASON_FORWARD] -= packets;
+		enter(&ledger.service_reasons[i][REASON_FORWARD], -packets);
+		enter(&ledger.reasons[REASON_FORWARD], -packets);
 	}
 	for (size_t i = 0; i < more->n_backends; i++) {
-		ledger.backends[i].packets += more->backends[i].packets;
-		ledger.backends[i].bytes += more->backends[i].bytes;
+		enter(&ledger.backends[i].packets, more->backends[i].packets);
+		enter(&ledger.backends[i].bytes, more->backends[i].bytes);
 	}
 }
 

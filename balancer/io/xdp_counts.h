@@ -3,6 +3,7 @@
 #ifndef BALANCER_IO_XDP_COUNTS_H
 #define BALANCER_IO_XDP_COUNTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "balancer/io/xdp_object.h"
@@ -26,6 +27,11 @@ void xdp_counts_add(
 /* All CPUs' to zero, and the ledger's to these. */
 void xdp_counts_begin(
     struct xdp_object *, uint32_t copy, const struct counters *ledger);
+
+/* May be laid out for the copy's state: has it as many services and backends?
+ */
+bool xdp_counts_fit(
+    const struct xdp_object *, uint32_t copy, const struct counters *);
 
 /* Adds to the ledger. */
 void xdp_counts_enter(

@@ -39,6 +39,11 @@ xdp_tick(struct xdp *xdp, struct counters *counters)
 }
 
 void
+xdp_leave(struct xdp *xdp, struct counters *counters)
+{
+}
+
+void
 xdp_count(struct xdp *xdp, struct counters *to)
 {
 }

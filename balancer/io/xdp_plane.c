@@ -29,6 +29,7 @@ struct copy {
 struct xdp_plane {
 	struct copy current;
 	const struct fib *fib; /* that is in it; NULL: it was taken over */
+	uint32_t owner;        /* this process, in the maps */
 	/* What was in force before, which packets under way may still count
 	 * in; whose counters those are, and what was carried over of them. */
 	struct copy left;
@@ -44,6 +45,16 @@ struct xdp_plane {
 	int (*replaced)(void *, struct xdp_object *, struct errmsg *);
 	void *ctx;
 };
+
+/* Has another process taken the maps over? What is in them is its own then. */
+static bool
+superseded(const struct xdp_plane *plane)
+{
+	const uint32_t *owner = &plane->current.object->control->owner;
+
+	return plane->fib != NULL &&
+	    __atomic_load_n(owner, __ATOMIC_ACQUIRE) != plane->owner;
+}
 
 /* Ports ---------------------------------------------------------------- */
 
@@ -250,6 +261,8 @@ forget_left(struct xdp_plane *plane)
 static int
 settle(struct xdp_plane *plane, struct errmsg *why)
 {
+	if (superseded(plane))
+		return errmsg_set(why, "XDP: another process has taken over");
 	if (!xdp_plane_unsettled(plane))
 		return 0;
 	if (xdp_grace(why) == -1)
@@ -266,7 +279,8 @@ settle(struct xdp_plane *plane, struct errmsg *why)
 bool
 xdp_plane_unsettled(const struct xdp_plane *plane)
 {
-	return plane->left.object != NULL || plane->n_moving > 0;
+	return !superseded(plane) &&
+	    (plane->left.object != NULL || plane->n_moving > 0);
 }
 
 void
@@ -274,7 +288,7 @@ xdp_plane_settle(struct xdp_plane *plane)
 {
 	struct errmsg why;
 
-	if (settle(plane, &why) == -1)
+	if (xdp_plane_unsettled(plane) && settle(plane, &why) == -1)
 		log_warnx("xdp", "%s", why.text);
 }
 
@@ -293,6 +307,7 @@ larger_object(
 	o->control->mtu = from->mtu;
 	o->control->expires = from->expires;
 	o->control->lease = from->lease;
+	o->control->owner = from->owner;
 	/* An interface that has gone is a next hop no more. */
 	for (size_t i = 0; i < plane->n_ports; i++)
 		(void)map_port(o, plane->ports[i]);
@@ -364,6 +379,15 @@ discard(struct preparation *p)
 	free(p->moving);
 }
 
+/* From now on what is in the maps is this process's own. */
+static void
+own(struct xdp_plane *plane, struct xdp_object *next)
+{
+	plane->owner = __atomic_add_fetch(
+	    &plane->current.object->control->owner, 1, __ATOMIC_RELEASE);
+	next->control->owner = plane->owner;
+}
+
 /* It is in force: what was is left. */
 static void
 commit(struct xdp_plane *plane, const struct copy *next, const struct fib *fib,
@@ -371,6 +395,8 @@ commit(struct xdp_plane *plane, const struct copy *next, const struct fib *fib,
 {
 	counters_free(p->ledger);
 	free(plane->moving);
+	if (plane->fib == NULL)
+		own(plane, next->object);
 	plane->left = plane->current;
 	plane->left_names = p->names;
 	plane->left_taken = p->taken;
@@ -409,9 +435,11 @@ xdp_plane_set_next_hop(struct xdp_plane *plane, size_t i)
 {
 	struct backend_fwd *now = xdp_object_backends(
 	    plane->current.object, plane->current.number);
-	struct backend_fwd b = for_program(
-	    plane, plane->current.object, plane->fib, i);
+	struct backend_fwd b;
 
+	if (superseded(plane))
+		return;
+	b = for_program(plane, plane->current.object, plane->fib, i);
 	now += i;
 	/* The neighbour's address alone is one store. */
 	if (memcmp((uint8_t *)now + 8, (uint8_t *)&b + 8, sizeof(b) - 8) == 0) {
@@ -436,7 +464,8 @@ xdp_plane_set_next_hop(struct xdp_plane *plane, size_t i)
 void
 xdp_plane_set_mtu(struct xdp_plane *plane, uint32_t mtu)
 {
-	plane->current.object->control->mtu = mtu;
+	if (!superseded(plane))
+		plane->current.object->control->mtu = mtu;
 }
 
 /* Ticks of the kernel in a second: what the coarse clock advances by. */
@@ -457,6 +486,8 @@ xdp_plane_renew(struct xdp_plane *plane, unsigned seconds, struct errmsg *why)
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
 	struct xdp_object *o = plane->current.object;
 
+	if (superseded(plane))
+		return 0;
 	o->control->lease = seconds * jiffies_per_second();
 	if (bpf_prog_test_run_opts(o->renew, &opts) != 0)
 		return errmsg_sys(why, "XDP: renewing the lease");
@@ -475,9 +506,19 @@ xdp_plane_count(struct xdp_plane *plane, struct counters *to)
 void
 xdp_plane_enter(struct xdp_plane *plane, const struct counters *more)
 {
-	if (plane->fib != NULL)
-		xdp_counts_enter(
-		    plane->current.object, plane->current.number, more);
+	struct xdp_object *o = plane->current.object;
+	uint32_t number = plane->current.number;
+
+	if (plane->fib == NULL)
+		return;
+	/* A successor began with our state: what was counted here to the end
+	 * belongs to what it has in force. */
+	if (superseded(plane)) {
+		number = o->control->copy & (XDP_COPIES - 1);
+		if (!xdp_counts_fit(o, number, more))
+			return;
+	}
+	xdp_counts_enter(o, number, more);
 }
 
 bool
@@ -496,6 +537,8 @@ void
 xdp_plane_check_ports(
     struct xdp_plane *plane, const uint32_t *ifindexes, size_t n)
 {
+	if (superseded(plane))
+		return;
 	plane->n_ports = 0;
 	for (size_t i = 0; i < n; i++)
 		(void)add_port(plane, plane->current.object, ifindexes[i]);

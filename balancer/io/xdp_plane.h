@@ -16,6 +16,10 @@
  * It forwards for as long as its lease is renewed, and passes all frames after
  * that: nobody would tell it of a neighbour that has moved.
  *
+ * Of two processes that have the same maps, that which has installed a state
+ * last writes; the one before it only enters what it has counted, and refuses
+ * states.
+ *
  * One thread. Needs CAP_BPF and CAP_NET_ADMIN. */
 #ifndef BALANCER_IO_XDP_PLANE_H
 #define BALANCER_IO_XDP_PLANE_H
