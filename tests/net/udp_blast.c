@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* udp_blast ADDRESS PORT COUNT RATE: sends COUNT small datagrams, RATE a
- * second, from 16 ports in turn. For tests that count packets. */
+ * second, from 16 ports in turn, or as many as it has come to when SIGTERM ends
+ * it; writes how many. For tests that count packets. */
 #include "config.h"
 
 #include <err.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,14 @@
 #define SOCKETS 16
 
 #define LATE_MAX_NS 5000000
+
+static volatile sig_atomic_t ended;
+
+static void
+on_term(int number)
+{
+	ended = 1;
+}
 
 /* Waits until then. Somebody kept off the processor does not catch up with all
  * it has missed: a burst overflows the kernel's queue between two ends of a
@@ -41,7 +51,7 @@ main(int argc, char *argv[])
 	struct addrinfo *to;
 	struct timespec next;
 	int fds[SOCKETS], error;
-	long count, gap_ns;
+	long count, gap_ns, i;
 
 	if (argc != 5)
 		errx(2, "usage: udp_blast ADDRESS PORT COUNT RATE");
@@ -49,14 +59,15 @@ main(int argc, char *argv[])
 		errx(1, "%s: %s", argv[1], gai_strerror(error));
 	count = atol(argv[3]);
 	gap_ns = 1000000000L / atol(argv[4]);
-	for (int i = 0; i < SOCKETS; i++) {
+	for (i = 0; i < SOCKETS; i++) {
 		fds[i] = socket(to->ai_family, SOCK_DGRAM, 0);
 		if (fds[i] == -1 ||
 		    connect(fds[i], to->ai_addr, to->ai_addrlen) == -1)
 			err(1, "%s", argv[1]);
 	}
+	signal(SIGTERM, on_term);
 	clock_gettime(CLOCK_MONOTONIC, &next);
-	for (long i = 0; i < count; i++) {
+	for (i = 0; i < count && !ended; i++) {
 		if (send(fds[i % SOCKETS], "guideway", 8, 0) != 8)
 			err(1, "%s: datagram %ld", argv[1], i);
 		next.tv_nsec += gap_ns;
@@ -67,5 +78,6 @@ main(int argc, char *argv[])
 		keep_pace(&next);
 	}
 	freeaddrinfo(to);
+	printf("%ld\n", i);
 	return 0;
 }
