@@ -26,9 +26,10 @@ struct server_handler {
 	/* Answers a request with exactly one wire_put_* on `out`. It may take
 	 * request->install (and set it to NULL), and name descriptors to go
 	 * with the reply (request->pass), which leaves at once then: the client
-	 * must have taken all before it. If it sets request->stays it may go on putting replies into `out`, and looks itself that they do
-	 * not become too many: such a client may take its time. -1: it could
-	 * not; the client is cut off. */
+	 * must have taken all before it. If it sets request->stays it may go on
+	 * putting replies into `out`, and looks itself that they do not become
+	 * too many: such a client may take its time. -1: it could not; the
+	 * client is cut off. */
 	int (*answer)(
 	    void *ctx, struct wire_request *request, struct evbuffer *out);
 	/* The client whose replies go into `out` will ask for nothing more. A
