@@ -13,6 +13,7 @@
 #include "balancer/core/counters.h"
 #include "balancer/core/fib.h"
 #include "balancer/io/xdp_grace.h"
+#include "balancer/io/xdp_object.h"
 #include "balancer/io/xdp_plane.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/packet.h"
@@ -180,6 +181,59 @@ START_TEST(states_in_a_row)
 }
 END_TEST
 
+static void
+install(struct xdp_plane *plane, const struct fib *fib)
+{
+	struct errmsg why = {""};
+
+	ck_assert_msg(xdp_plane_install(plane, fib, &why) == 0, "%s", why.text);
+	ck_assert_msg(xdp_plane_renew(plane, 60, &why) == 0, "%s", why.text);
+}
+
+/* Another process takes the maps over while this one still lives. */
+START_TEST(successor_alone_writes)
+{
+	struct fib *fib = reflecting_fib(1500), *other = reflecting_fib(1500);
+	struct counters *c = counters_new(fib_state(fib), NULL, NULL);
+	struct xdp_plane *before, *after;
+	struct errmsg why = {""};
+	struct xdp_object *o;
+
+	before = xdp_plane_new(NULL, &why);
+	ck_assert_msg(before != NULL, "%s", why.text);
+	install(before, fib);
+	o = xdp_object_new(&xdp_plane_object(before)->room,
+	    xdp_plane_object(before)->maps, &why);
+	ck_assert_msg(o != NULL, "%s", why.text);
+	after = xdp_plane_new(o, &why);
+	ck_assert_msg(after != NULL, "%s", why.text);
+	install(after, other);
+	xdp_plane_settle(after);
+	xdp_plane_set_mtu(after, 1500);
+
+	/* The one before counts to the end, and is heard. */
+	c->reasons[REASON_REPLY_ECHO] = 3;
+	xdp_plane_enter(before, c);
+	xdp_plane_enter(after, c);
+	counters_clear(c);
+	xdp_plane_count(after, c);
+	ck_assert_uint_eq(c->reasons[REASON_REPLY_ECHO], 6);
+
+	xdp_plane_set_mtu(before, 9000);
+	ck_assert_uint_eq(xdp_plane_object(after)->control->mtu, 1500);
+	ck_assert_int_eq(xdp_plane_install(before, fib, &why), -1);
+	ck_assert_ptr_nonnull(strstr(why.text, "another process"));
+	ck_assert(!xdp_plane_unsettled(before));
+	install(after, fib);
+
+	counters_free(c);
+	xdp_plane_free(after);
+	xdp_plane_free(before);
+	fib_free(other);
+	fib_free(fib);
+}
+END_TEST
+
 /* The largest state there may be, but for the slots: those take gigabytes. */
 #define LARGE_TABLES 16 /* of the largest size */
 /* Of a service. */
@@ -303,6 +357,7 @@ make_suite(void)
 	tcase_add_test(tc, each_kind);
 	tcase_add_test(tc, random_frames);
 	tcase_add_test(tc, states_in_a_row);
+	tcase_add_test(tc, successor_alone_writes);
 	tcase_add_test(tc, largest_room);
 	tcase_add_test(tc, grace_by_map);
 	suite_add_tcase(suite, tc);
