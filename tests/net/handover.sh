@@ -59,6 +59,7 @@ starts_with_nobody_to_replace() {
 state_and_device_are_taken_over() {
 	local index inode
 	install
+	ask status | grep -q '^interface in0 xdp' || { ask status; return 1; }
 	add_route
 	forwards || return 1
 	index=$(index) inode=$(inode)
@@ -77,13 +78,13 @@ state_and_device_are_taken_over() {
 is_unprivileged() {
 	equal "$(stat -c %U "/proc/$balancer")" nobody || return 1
 	equal "$(awk '$1 == "CapEff:" { print $2 }' \
-	    "/proc/$balancer/status")" 0000000000003000
+	    "/proc/$balancer/status")" 000000c000003000
 }
 
 # What leaves the node: a line for each packet of the client's.
 begin_capture() {
-	ip netns exec "$backend" tcpdump -U -i eth0 -w "$work/out.pcap" \
-	    'ip proto 47' 2>"$work/tcpdump" &
+	ip netns exec "$backend" tcpdump --immediate-mode -B 8192 -U -i eth0 \
+	    -w "$work/out.pcap" 'ip proto 47' 2>"$work/tcpdump" &
 	tcpdump=$!
 	wait_until 10 grep -q listening "$work/tcpdump"
 }
@@ -212,7 +213,7 @@ state_without_a_device_is_taken_over() {
 nothing_is_taken_over_where_nothing_is() {
 	start_again plain || return 1
 	replace plain || return 1
-	told 'no agent has installed a state' || return 1
+	wait_until 2 told 'no agent has installed a state' || return 1
 	gone || return 1
 	install
 	comes 5

@@ -21,6 +21,7 @@ clean_up() {
 	for ns in "$client" "$node" "$backend"; do
 		ip netns del "$ns" 2>/dev/null || true
 	done
+	umount "$work/bpf" 2>/dev/null || true
 	rm -rf "$work"
 }
 trap clean_up EXIT
@@ -34,6 +35,9 @@ now_ms() { date +%s%3N; }
 
 set_up() {
 	local ns
+	# Seen in every mount namespace, as `ip netns exec` makes one each time.
+	mkdir "$work/bpf"
+	mount -t bpf bpf "$work/bpf"
 	for ns in "$client" "$node" "$backend"; do
 		ip netns add "$ns"
 		ip -n "$ns" link set lo up
@@ -60,7 +64,7 @@ set_up() {
 config() {
 	cat >"$work/$1.yaml" <<-END
 	node: { name: node, run_dir: $work/run, user: nobody }
-	balancer: { interfaces: [ $2 ] }
+	balancer: { interfaces: [ $2 ], bpf_dir: $work/bpf }
 	announce: { $3 }
 	cluster: { seed: 000102030405060708090a0b0c0d0e0f }
 	services:
