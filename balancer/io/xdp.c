@@ -46,7 +46,7 @@ struct xdp {
 	struct driver_handle *handles;
 	struct event *settle;
 	struct xdp_watch *watch; /* NULL: nobody ever looks */
-	bool left; /* what stays is not ours to change any more */
+	bool left;               /* what stays is not ours to change any more */
 };
 
 /* The program -------------------------------------------------------------- */

@@ -100,12 +100,18 @@ answer(void *ctx, struct wire_request *request, struct evbuffer *out)
 }
 
 static void
+left(void *ctx, struct evbuffer *out)
+{
+}
+
+static void
 predecessor_main(int listener)
 {
 	struct forwarding *state = is.has_state ? state_new() : NULL;
 
 	base = event_base_new();
-	server = server_new(base, listener, answer, state, &why);
+	server = server_new(base, listener,
+	    &(const struct server_handler){answer, left, state}, &why);
 	if (server != NULL)
 		event_base_dispatch(base);
 	_exit(2);
