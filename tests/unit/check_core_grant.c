@@ -250,7 +250,8 @@ START_TEST(grants)
 	a->balancer = false;
 	node_step(
 	    A, (struct core_event){.type = CORE_BALANCER_LOST, .text = "gone"});
-	run(3000);
+	/* The device stands, so its successor is waited for. */
+	run(6000);
 	ck_assert(!announces(A));
 	say(A, session, &m);
 	ck_assert(!sent(A, PEER_DRAIN_GRANT, 0)->drain_grant.granted);
