@@ -121,7 +121,7 @@ xdp_room_holds(const struct xdp_room *room, const struct tables *t)
 /* Objects -------------------------------------------------------------- */
 
 /* What libbpf has to say tells developers why a program was refused. */
-static int
+static int __attribute__((format(printf, 2, 0)))
 to_log(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	char text[1024];
