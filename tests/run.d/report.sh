@@ -30,7 +30,7 @@ record_skip() {
 }
 
 show_log() {
-	{ grep -E -A 3 '(error|Error|warning): ' "$1" | head -n 20 || true; } |
+	{ grep -E -A 3 '(error|Error|warning): |: failed |\*\*\* ' "$1" | head -n 20 || true; } |
 		sed 's/^/#   /'
 	tail -n 25 "$1" | sed 's/^/#   /'
 }
