@@ -167,7 +167,9 @@ build_services(
 		    (unsigned long long)n_slots);
 	fib->slots = fib_array(
 	    n_slots, sizeof(uint16_t), &fib->tables.slot_mask);
-	if (fib->slots == NULL)
+	fib->settled = fib_array(
+	    n_slots, sizeof(uint16_t), &fib->tables.slot_mask);
+	if (fib->slots == NULL || fib->settled == NULL)
 		return errmsg_set(why, "%llu slots: out of memory",
 		    (unsigned long long)n_slots);
 	for (size_t i = 0; i < state->n_services; i++) {
@@ -177,6 +179,7 @@ build_services(
 			fib_table_to_slots(s->table, s->members,
 			    fib->slots + fib->services_fwd[i].first_slot);
 	}
+	memcpy(fib->settled, fib->slots, n_slots * sizeof(uint16_t));
 	return 0;
 }
 
@@ -218,6 +221,27 @@ init_backend(
 }
 
 static int
+build_numbers(
+    struct fib *fib, const struct forwarding *state, struct errmsg *why)
+{
+	struct tables *t = &fib->tables;
+
+	fib->numbers = fib_array(
+	    state->n_backends, sizeof(uint16_t), &t->backend_mask);
+	fib->positions = fib_array(
+	    state->n_backends, sizeof(uint16_t), &t->number_mask);
+	if (fib->numbers == NULL || fib->positions == NULL)
+		return errmsg_set(why, "backends: out of memory");
+	memset(fib->positions, 0xff,
+	    ((size_t)t->number_mask + 1) * sizeof(uint16_t));
+	for (size_t i = 0; i < state->n_backends; i++)
+		fib->numbers[i] = fib->positions[i] = (uint16_t)i;
+	for (size_t i = 0; i < state->n_services; i++)
+		fib->services_fwd[i].number = (uint32_t)i;
+	return 0;
+}
+
+static int
 build_backends(
     struct fib *fib, const struct forwarding *state, struct errmsg *why)
 {
@@ -241,7 +265,10 @@ publish(struct fib *fib, struct forwarding *state)
 	t->endpoints = fib->endpoints;
 	t->services = fib->services_fwd;
 	t->slots = fib->slots;
+	t->settled = fib->settled;
 	t->backends = fib->backends;
+	t->positions = fib->positions;
+	t->numbers = fib->numbers;
 }
 
 static void
@@ -264,6 +291,9 @@ free_arrays(struct fib *fib)
 	free(fib->endpoints);
 	free(fib->services_fwd);
 	free(fib->slots);
+	free(fib->settled);
+	free(fib->positions);
+	free(fib->numbers);
 	free(fib->backends);
 	free(fib);
 }
@@ -287,6 +317,7 @@ fib_new(struct forwarding *state, const struct fib *prev, struct errmsg *why)
 	if (build_tables(fib, state, prev, why) == -1 ||
 	    build_services(fib, state, why) == -1 ||
 	    build_backends(fib, state, why) == -1 ||
+	    build_numbers(fib, state, why) == -1 ||
 	    fib_build_lookup(fib, state, why) == -1)
 		goto fail;
 	publish(fib, state);

@@ -48,7 +48,8 @@ struct fib {
 	struct vip_entry *vips;
 	struct endpoint_entry *endpoints;
 	struct service_fwd *services_fwd;
-	uint16_t *slots;
+	uint16_t *slots, *settled;
+	uint16_t *positions, *numbers;
 	struct backend_fwd *backends;
 };
 

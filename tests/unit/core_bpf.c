@@ -67,9 +67,17 @@ core_path(struct xdp_md *ctx)
 {
 	const uint8_t *data = (const uint8_t *)(long)ctx->data;
 	const uint8_t *end = (const uint8_t *)(long)ctx->data_end;
-	const struct tables tables = {&core_keys, core_vips, core_endpoints,
-	    core_services, core_slots, core_backends, VIPS - 1, ENDPOINTS - 1,
-	    SERVICES - 1, SLOTS - 1, BACKENDS - 1};
+	const struct tables tables = {.keys = &core_keys,
+	    .vips = core_vips,
+	    .endpoints = core_endpoints,
+	    .services = core_services,
+	    .slots = core_slots,
+	    .backends = core_backends,
+	    .vip_mask = VIPS - 1,
+	    .endpoint_mask = ENDPOINTS - 1,
+	    .service_mask = SERVICES - 1,
+	    .slot_mask = SLOTS - 1,
+	    .backend_mask = BACKENDS - 1};
 	const struct backend_fwd *b;
 	struct packet p = {0};
 	struct route route = {0};
