@@ -220,6 +220,29 @@ check_members(const struct forwarding_service *s, size_t n_backends,
 }
 
 static int
+check_time(const struct forwarding_service *s, const char *what,
+    uint32_t seconds, uint32_t least, struct errmsg *why)
+{
+	if (seconds >= least && seconds <= FORWARDING_TIME_MAX)
+		return 0;
+	return errmsg_set(why, "service %s: %s must be %u..%u seconds, got %u",
+	    s->name, what, least, FORWARDING_TIME_MAX, seconds);
+}
+
+/* What is never written needs no time to be forgotten in. */
+static int
+check_times(const struct forwarding_service *s, struct errmsg *why)
+{
+	uint32_t least = s->settle_s > 0;
+
+	if (check_time(s, "settle_time", s->settle_s, 0, why) == -1 ||
+	    check_time(s, "udp_learn", s->udp_learn_s, 0, why) == -1 ||
+	    check_time(s, "tcp_idle", s->tcp_idle_s, least, why) == -1)
+		return -1;
+	return check_time(s, "udp_idle", s->udp_idle_s, least, why);
+}
+
+static int
 check_service(const struct forwarding_service *s, struct errmsg *why)
 {
 	if (!forwarding_name_valid(s->name, strnlen(s->name, sizeof(s->name))))
@@ -238,7 +261,7 @@ check_service(const struct forwarding_service *s, struct errmsg *why)
 	for (size_t i = 0; i < s->n_endpoints; i++)
 		if (check_endpoint(s, &s->endpoints[i], why) == -1)
 			return -1;
-	return 0;
+	return check_times(s, why);
 }
 
 static int
