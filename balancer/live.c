@@ -24,6 +24,7 @@
 #include "balancer/report.h"
 #include "balancer/serving.h"
 #include "balancer/successor.h"
+#include "balancer/ticks.h"
 #include "common/arena.h"
 #include "common/log.h"
 #include "common/mono.h"
@@ -174,7 +175,8 @@ warn_of_local_vips(struct live *live, const struct forwarding *f)
 static int
 serve(struct live *live, struct forwarding *state, struct errmsg *why)
 {
-	if (serving_install(&live->serving, state, prepare, live, why) == -1)
+	if (serving_install(
+		&live->serving, state, ticks_now(), prepare, live, why) == -1)
 		return -1;
 	if (live->ports != NULL)
 		ports_set_state(live->ports, state);

@@ -25,7 +25,7 @@ serving_init(struct serving *s, const uint8_t frag_key[16], struct errmsg *why)
 	if (s->forwarder.frags == NULL || empty == NULL) {
 		errmsg_set(why, "forwarding state: out of memory");
 		forwarding_free(empty);
-	} else if (serving_install(s, empty, NULL, NULL, why) == 0)
+	} else if (serving_install(s, empty, 0, NULL, NULL, why) == 0)
 		return 0;
 	serving_clear(s);
 	return -1;
@@ -41,13 +41,13 @@ serving_clear(struct serving *s)
 }
 
 int
-serving_install(struct serving *s, struct forwarding *state,
+serving_install(struct serving *s, struct forwarding *state, uint32_t now,
     serving_prepare prepare, void *ctx, struct errmsg *why)
 {
 	struct counters *counters = NULL;
 	struct fib *fib;
 
-	if ((fib = fib_new(state, s->fib, why)) == NULL) {
+	if ((fib = fib_new(state, s->fib, now, why)) == NULL) {
 		forwarding_free(state);
 		return -1;
 	}

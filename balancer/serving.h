@@ -34,9 +34,10 @@ int serving_init(
 void serving_clear(struct serving *);
 
 /* Serves `state` (taken over, on failure too) from now on; what is counted is
- * carried over. prepare may be NULL. 0, or -1 with `why`. */
-int serving_install(struct serving *, struct forwarding *state, serving_prepare,
-    void *ctx, struct errmsg *why);
+ * carried over, and what slots have settled on. now: as for fib_new. prepare
+ * may be NULL. 0, or -1 with `why`. */
+int serving_install(struct serving *, struct forwarding *state, uint32_t now,
+    serving_prepare, void *ctx, struct errmsg *why);
 
 const struct forwarding *serving_state(const struct serving *);
 

@@ -31,6 +31,53 @@ forwarding_free(struct forwarding *f)
 	free(f);
 }
 
+static void *
+copy_array(const void *from, size_t n, size_t size)
+{
+	void *to = calloc(n + 1, size);
+
+	if (to != NULL && n > 0)
+		memcpy(to, from, n * size);
+	return to;
+}
+
+static int
+copy_service(
+    struct forwarding_service *to, const struct forwarding_service *from)
+{
+	*to = *from;
+	to->endpoints = copy_array(
+	    from->endpoints, from->n_endpoints, sizeof(*to->endpoints));
+	to->members = copy_array(
+	    from->members, from->n_members, sizeof(*to->members));
+	return to->endpoints != NULL && to->members != NULL ? 0 : -1;
+}
+
+struct forwarding *
+forwarding_copy(const struct forwarding *from)
+{
+	struct forwarding *to = malloc(sizeof(*to));
+
+	if (to == NULL)
+		return NULL;
+	*to = *from;
+	to->n_services = 0;
+	to->backends = copy_array(
+	    from->backends, from->n_backends, sizeof(*to->backends));
+	to->services = calloc(from->n_services + 1, sizeof(*to->services));
+	if (to->backends == NULL || to->services == NULL)
+		goto fail;
+	for (size_t i = 0; i < from->n_services; i++) {
+		to->n_services++;
+		if (copy_service(&to->services[i], &from->services[i]) == -1)
+			goto fail;
+	}
+	return to;
+fail:
+	forwarding_free(to);
+	return NULL;
+}
+
 bool
 forwarding_name_valid(const char *name, size_t len)
 {

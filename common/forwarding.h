@@ -83,6 +83,8 @@ struct forwarding {
 
 struct forwarding *forwarding_new(void); /* empty; NULL: out of memory */
 void forwarding_free(struct forwarding *);
+/* NULL: out of memory. */
+struct forwarding *forwarding_copy(const struct forwarding *);
 
 /* Is it whole and within bounds: counts, names unique and valid, endpoints
  * unique (no service's VIP+protocol+port twice), VIPs and backends unicast and
