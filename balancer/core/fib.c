@@ -268,21 +268,21 @@ free_arrays(struct fib *fib)
 }
 
 static int
-build(struct fib *fib, const struct forwarding *state, const struct fib *prev,
-    const struct settled_batch *import, uint32_t now, struct errmsg *why)
+build(struct fib *fib, const struct forwarding *state,
+    const struct fib_origin *origin, struct errmsg *why)
 {
-	if (build_tables(fib, state, prev, why) == -1 ||
+	if (build_tables(fib, state, origin->prev, why) == -1 ||
 	    build_backends(fib, state, why) == -1 ||
-	    fib_build_numbers(fib, state, prev, why) == -1 ||
+	    fib_build_numbers(fib, state, origin, why) == -1 ||
 	    build_services(fib, state, why) == -1 ||
-	    fib_build_regions(fib, state, prev, import, now, why) == -1)
+	    fib_build_regions(fib, state, origin, why) == -1)
 		return -1;
 	return fib_build_lookup(fib, state, why);
 }
 
 static struct fib *
-make(struct forwarding *state, const struct fib *prev,
-    const struct settled_batch *import, uint32_t now, struct errmsg *why)
+make(struct forwarding *state, const struct fib_origin *origin,
+    struct errmsg *why)
 {
 	struct fib *fib;
 
@@ -297,7 +297,7 @@ make(struct forwarding *state, const struct fib *prev,
 		errmsg_sys(why, "forwarding state");
 		goto fail;
 	}
-	if (build(fib, state, prev, import, now, why) == -1)
+	if (build(fib, state, origin, why) == -1)
 		goto fail;
 	publish(fib, state);
 	return fib;
@@ -307,17 +307,32 @@ fail:
 	return NULL;
 }
 
+static struct fib_origin
+after(const struct fib *prev, uint32_t now)
+{
+	struct fib_origin origin = {.prev = prev, .now = now};
+
+	if (prev != NULL) {
+		origin.backend_numbers = prev->backend_numbers;
+		origin.service_numbers = prev->service_numbers;
+	}
+	return origin;
+}
+
 struct fib *
 fib_new(struct forwarding *state, const struct fib *prev, uint32_t now,
     struct errmsg *why)
 {
-	return make(state, prev, NULL, now, why);
+	struct fib_origin origin = after(prev, now);
+
+	return make(state, &origin, why);
 }
 
 struct fib *
 fib_resettle(const struct fib *prev, const struct settled_batch *import,
     uint32_t now, struct errmsg *why)
 {
+	struct fib_origin origin = after(prev, now);
 	struct forwarding *state = forwarding_copy(prev->state);
 	struct fib *fib;
 
@@ -325,9 +340,23 @@ fib_resettle(const struct fib *prev, const struct settled_batch *import,
 		errmsg_set(why, "forwarding state: out of memory");
 		return NULL;
 	}
-	if ((fib = make(state, prev, import, now, why)) == NULL)
+	origin.import = import;
+	if ((fib = make(state, &origin, why)) == NULL)
 		forwarding_free(state);
 	return fib;
+}
+
+struct fib *
+fib_restore(struct forwarding *state, const struct numbers *backends,
+    const struct numbers *services, const struct settled_batch *import,
+    uint32_t now, struct errmsg *why)
+{
+	const struct fib_origin origin = {.import = import,
+	    .backend_numbers = backends,
+	    .service_numbers = services,
+	    .now = now};
+
+	return make(state, &origin, why);
 }
 
 void

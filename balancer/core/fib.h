@@ -48,6 +48,16 @@ struct settled_batch;
 struct fib *fib_resettle(const struct fib *, const struct settled_batch *,
     uint32_t now, struct errmsg *why);
 
+/* A state as an earlier process served it: with these stable numbers, of 16 and
+ * FORWARDING_NAME_MAX bytes, and having settled on what the batch says. Takes
+ * over the state as fib_new does; the rest is borrowed. */
+struct numbers;
+struct fib *fib_restore(struct forwarding *state,
+    const struct numbers *backends, const struct numbers *services,
+    const struct settled_batch *, uint32_t now, struct errmsg *why);
+const struct numbers *fib_backend_numbers(const struct fib *);
+const struct numbers *fib_service_numbers(const struct fib *);
+
 /* The slots that move, by service, in a batch whose parts are in the arena.
  * 0, or -1: out of memory. */
 struct arena;

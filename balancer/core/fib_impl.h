@@ -105,19 +105,27 @@ bool fib_live(const struct fib_service *, uint16_t number);
 struct settled_batch;
 
 /* Regions, slots and settled of all services, whose tables, live members and
- * times are there. prev, import: may be NULL; with import, what is in it counts
- * in place of what prev settled on. 0, or -1 with `why`. */
+ * times are there. With an import, what is in it counts in place of what prev
+ * settled on. 0, or -1 with `why`. */
+struct fib_origin;
 int fib_build_regions(struct fib *, const struct forwarding *,
-    const struct fib *prev, const struct settled_batch *import, uint32_t now,
-    struct errmsg *why);
+    const struct fib_origin *, struct errmsg *why);
 
 /* Writes what packets see of a slot with moves. */
 void fib_put_slot(
     struct fib *, const struct fib_region *, uint32_t i, uint32_t now);
 
+/* What a state comes after; each may be NULL. */
+struct fib_origin {
+	const struct fib *prev;
+	const struct settled_batch *import;
+	const struct numbers *backend_numbers, *service_numbers;
+	uint32_t now;
+};
+
 /* Numbers of services and backends, and arrays by them. 0, or -1 with `why`. */
 int fib_build_numbers(struct fib *, const struct forwarding *,
-    const struct fib *prev, struct errmsg *why);
+    const struct fib_origin *, struct errmsg *why);
 
 /* Fills keys, vips and endpoints. 0, or -1 with
  * `why`. */

@@ -12,12 +12,11 @@
 
 static int
 number_backends(
-    struct fib *fib, const struct forwarding *state, const struct fib *prev)
+    struct fib *fib, const struct forwarding *state, const struct numbers *prev)
 {
 	struct tables *t = &fib->tables;
 
-	fib->backend_numbers = numbers_next(
-	    prev != NULL ? prev->backend_numbers : NULL, state->backends,
+	fib->backend_numbers = numbers_next(prev, state->backends,
 	    state->n_backends, sizeof(struct addr), BACKENDS_LIMIT);
 	if (fib->backend_numbers == NULL)
 		return -1;
@@ -53,7 +52,7 @@ names_of(const struct forwarding *state)
 
 static int
 number_services(
-    struct fib *fib, const struct forwarding *state, const struct fib *prev)
+    struct fib *fib, const struct forwarding *state, const struct numbers *prev)
 {
 	char *names = names_of(state);
 
@@ -62,8 +61,7 @@ number_services(
 	fib->services_fwd = fib_array(state->n_services,
 	    sizeof(struct service_fwd), &fib->tables.service_mask);
 	if (names != NULL)
-		fib->service_numbers = numbers_next(
-		    prev != NULL ? prev->service_numbers : NULL, names,
+		fib->service_numbers = numbers_next(prev, names,
 		    state->n_services, FORWARDING_NAME_MAX,
 		    FORWARDING_MAX_SERVICES);
 	if (fib->service_of == NULL || fib->services_fwd == NULL ||
@@ -86,12 +84,24 @@ number_services(
 
 int
 fib_build_numbers(struct fib *fib, const struct forwarding *state,
-    const struct fib *prev, struct errmsg *why)
+    const struct fib_origin *origin, struct errmsg *why)
 {
-	if (number_backends(fib, state, prev) == -1 ||
-	    number_services(fib, state, prev) == -1)
+	if (number_backends(fib, state, origin->backend_numbers) == -1 ||
+	    number_services(fib, state, origin->service_numbers) == -1)
 		return errmsg_set(why, "numbers: out of memory");
 	return 0;
+}
+
+const struct numbers *
+fib_backend_numbers(const struct fib *fib)
+{
+	return fib->backend_numbers;
+}
+
+const struct numbers *
+fib_service_numbers(const struct fib *fib)
+{
+	return fib->service_numbers;
 }
 
 uint32_t

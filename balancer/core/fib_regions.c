@@ -354,14 +354,13 @@ build_regions(struct builder *b)
 
 int
 fib_build_regions(struct fib *fib, const struct forwarding *state,
-    const struct fib *prev, const struct settled_batch *import, uint32_t now,
-    struct errmsg *why)
+    const struct fib_origin *origin, struct errmsg *why)
 {
 	struct builder b = {.fib = fib,
 	    .state = state,
-	    .prev = prev,
-	    .import = import,
-	    .now = now,
+	    .prev = origin->prev,
+	    .import = origin->import,
+	    .now = origin->now,
 	    .why = why};
 	int r = build_regions(&b);
 
