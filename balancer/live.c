@@ -12,6 +12,7 @@
 
 #include "balancer/announce.h"
 #include "balancer/capture.h"
+#include "balancer/core/sweeper.h"
 #include "balancer/ctl/server.h"
 #include "balancer/io/nexthop.h"
 #include "balancer/io/ports.h"
@@ -20,6 +21,7 @@
 #include "balancer/io/xdp_watch.h"
 #include "balancer/live_impl.h"
 #include "balancer/predecessor.h"
+#include "balancer/ticks.h"
 #include "common/log.h"
 #include "common/mono.h"
 #include "common/notify.h"
@@ -37,6 +39,8 @@
 #define PRIVILEGES_XDP (PRIVILEGE_BPF | PRIVILEGE_PERFMON)
 
 #define TICK_S 1
+
+#define KEEP_TICKS (10 * MOVES_TICKS_PER_S)
 
 /* Next hops ------------------------------------------------------------ */
 
@@ -201,6 +205,54 @@ on_missed(void *ctx, uint64_t over, uint64_t lost)
 	capture_missed(live->capture, over, lost);
 }
 
+void
+live_keep(struct live *live)
+{
+	struct errmsg why;
+
+	live->kept_at = ticks_now();
+	live->kept_moving = serving_moves(&live->serving);
+	if (kept_save(&live->kept_files, live->serving.fib, live->kept_at,
+		&why) == -1)
+		log_warnx("kept", "%s", why.text);
+}
+
+/* Moves have an age; and that they are over should be known as well. */
+static void
+on_sweep(evutil_socket_t fd, short what, void *ctx)
+{
+	struct live *live = ctx;
+	uint32_t now = ticks_now();
+
+	serving_tick(&live->serving, now);
+	if (live->installed && now - live->kept_at >= KEEP_TICKS &&
+	    (live->kept_moving || serving_moves(&live->serving)))
+		live_keep(live);
+}
+
+/* What the process before this one has left, and goes on using if it is to be
+ * replaced. */
+static int
+start_moves(struct live *live, const struct conf *conf, struct errmsg *why)
+{
+	const struct timeval step = {0, SWEEPER_STEP_MS * 1000};
+	struct fib *before;
+
+	kept_open(&live->kept_files, conf->run_dir);
+	if (flow_memory_map(&live->memory, conf->run_dir, why) == -1)
+		return -1;
+	if (live->predecessor == NULL)
+		(void)flows_recover(&live->memory.flows);
+	before = kept_load(&live->kept_files, ticks_now());
+	if (serving_remember(
+		&live->serving, &live->memory.flows, before, why) == -1)
+		return -1;
+	live->sweep = event_new(live->base, -1, EV_PERSIST, on_sweep, live);
+	if (live->sweep == NULL || event_add(live->sweep, &step) == -1)
+		return errmsg_set(why, "event loop: cannot add an event");
+	return 0;
+}
+
 static bool
 wants_xdp(const struct conf *conf)
 {
@@ -284,6 +336,7 @@ start(struct live *live, const struct conf *conf, bool replaces,
 	if (live->capture == NULL)
 		return -1;
 	if (live_claim_socket(live, conf, replaces, why) == -1 ||
+	    start_moves(live, conf, why) == -1 ||
 	    (forwards && start_interfaces(live, conf, why) == -1))
 		return -1;
 	if (!forwards)
@@ -320,9 +373,13 @@ stop(struct live *live)
 	}
 	if (live->tick != NULL)
 		event_free(live->tick);
+	if (live->sweep != NULL)
+		event_free(live->sweep);
 	if (live->base != NULL)
 		event_base_free(live->base);
 	serving_clear(&live->serving);
+	flow_memory_unmap(&live->memory);
+	kept_close(&live->kept_files);
 }
 
 /* Nothing is announced by this process. */
@@ -346,6 +403,7 @@ live_run(const struct conf *conf, bool replaces, struct errmsg *why)
 	signal(SIGPIPE, SIG_IGN);
 	live->started = mono_now();
 	live->listener = -1;
+	live->kept_files.fds[0] = live->kept_files.fds[1] = -1;
 	live->kept = notify_take(ANNOUNCE_STORED);
 	r = start(live, conf, replaces, why);
 	drop_kept(live);

@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balancer/flow_memory.h"
 #include "balancer/io/driver.h"
+#include "balancer/kept.h"
 #include "balancer/serving.h"
 #include "balancer/successor.h"
 #include "common/conf.h"
@@ -40,12 +42,20 @@ struct live {
 	struct predecessor *predecessor; /* NULL: none is being replaced */
 	int listener; /* its socket, until it is served here */
 	struct successor successor;
+	struct flow_memory memory;
+	struct kept kept_files;
+	struct event *sweep;
+	uint32_t kept_at; /* tick */
+	bool kept_moving; /* something moved then */
 };
 
 /* live.c: before a new state is switched in (serving_prepare); withdraws and
  * ends. */
 int live_prepare(void *ctx, struct fib *, struct errmsg *why);
 void live_end(struct live *, const char *cause);
+
+/* live.c: has what is served kept for the next process. */
+void live_keep(struct live *);
 
 /* requests.c: takes the state, and serves it from the return on; 0, or -1 with
  * `why`. What agents and others ask for; their connections' ends; what is

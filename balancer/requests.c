@@ -66,6 +66,7 @@ live_serve(struct live *live, struct forwarding *state, struct errmsg *why)
 	if (live->ports != NULL)
 		ports_set_state(live->ports, state);
 	live->installed = true;
+	live_keep(live);
 	live->next_hops_version++;
 	capture_installed(live->capture);
 	if (live->announce != NULL)
@@ -120,16 +121,34 @@ fill_hop(const struct live *live, size_t position, bool *has_mac,
 		*interface = link->name;
 }
 
+static const char *
+rule_name(enum flow_rule rule)
+{
+	switch (rule) {
+	case FLOW_RULE_STANDING:
+		return "standing";
+	case FLOW_RULE_ENTRY:
+		return "entry";
+	case FLOW_RULE_NEW:
+		return "new flow";
+	case FLOW_RULE_SETTLED:
+		return "settled";
+	}
+	return "?";
+}
+
 static int
 trace(struct live *live, struct wire_request *request, struct evbuffer *out)
 {
 	const struct forwarding *f = serving_state(&live->serving);
 	const struct trace_query *q = &request->trace;
-	struct trace_answer answer = {.service = "", .interface = ""};
+	struct trace_answer answer = {
+	    .service = "", .interface = "", .rule = ""};
 	struct forward_trace t;
 
-	forward_trace(live->serving.fib, &q->source, &q->destination,
-	    q->protocol, q->source_port, q->destination_port, &t);
+	forward_trace(live->serving.fib, live->serving.forwarder.flows,
+	    &q->source, &q->destination, q->protocol, q->source_port,
+	    q->destination_port, &t);
 	answer.reason = reason_name(t.reason);
 	answer.forwarded = reason_verdict(t.reason) == VERDICT_FORWARD;
 	answer.chosen = answer.forwarded || t.reason == REASON_DROP_NO_NEXT_HOP;
@@ -137,6 +156,11 @@ trace(struct live *live, struct wire_request *request, struct evbuffer *out)
 		answer.service = f->services[t.service].name;
 		answer.slot = t.slot;
 		answer.backend = f->backends[t.backend];
+	}
+	if (answer.chosen) {
+		answer.rule = rule_name(t.rule);
+		if (t.moving)
+			answer.settled = f->backends[t.settled];
 	}
 	if (answer.forwarded) {
 		answer.encap_source = t.source;
@@ -215,6 +239,7 @@ on_leave(evutil_socket_t fd, short what, void *ctx)
 
 	log_info("main", "ending: a successor has taken over");
 	live->ending = true;
+	event_del(live->sweep); /* the entries are its now */
 	announce_free(live->announce);
 	live->announce = NULL;
 	server_free(live->server);

@@ -69,6 +69,9 @@ int fib_settled(
 void fib_settled_digest(
     const struct fib *, size_t service, uint8_t digest[TABLE_DIGEST_LEN]);
 
+/* The same over all services, by name. */
+void fib_settled_all(const struct fib *, uint8_t digest[TABLE_DIGEST_LEN]);
+
 /* Slots of a service: those that move; that ask the flow table; that have
  * settled, and move away from, one backend. */
 struct fib_moving {
@@ -91,6 +94,9 @@ enum fib_need {
 };
 enum fib_need fib_need(struct fib *, uint32_t service, uint64_t hash,
     uint16_t backend, uint32_t now);
+
+/* May flows of this service go to this backend, by stable numbers? */
+bool fib_takes(const struct fib *, uint32_t service, uint32_t backend);
 
 /* A pass over all entries, with fib_need, is over: slots that ask for nothing
  * do so no more, numbers that nothing names become free. */

@@ -56,6 +56,10 @@ struct fib_region {
 	const struct fib_service *service; /* the first that has it */
 	uint32_t first_slot, size;
 	struct moves *moves; /* NULL: all stand */
+	/* fib_settled_digest, until something changes; it is asked for again
+	 * and again. */
+	uint8_t digest[TABLE_DIGEST_LEN];
+	bool has_digest;
 };
 
 /* Slots that are told as changed together. */

@@ -12,6 +12,7 @@
 static void
 recount(const struct fib *fib, struct fib_region *r, uint32_t now)
 {
+	r->has_digest = false;
 	moves_count_begin(r->moves);
 	for (uint32_t i = 0; i < r->size; i++)
 		moves_count_add(r->moves, i, fib_current(fib, r, i),
@@ -106,6 +107,15 @@ fib_need(struct fib *fib, uint32_t service, uint64_t hash, uint16_t backend,
 			return FIB_MOVING;
 	}
 	return FIB_NEEDLESS;
+}
+
+bool
+fib_takes(const struct fib *fib, uint32_t service, uint32_t backend)
+{
+	uint32_t at = fib_service_position(fib, service);
+
+	return at != TABLES_NONE && backend < FLOWS_NO_BACKEND &&
+	    fib_live(&fib->services[at], (uint16_t)backend);
 }
 
 static void

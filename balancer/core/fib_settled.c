@@ -93,20 +93,90 @@ hash_slots(EVP_MD_CTX *md, const struct fib *fib, const struct fib_region *r)
 	return ok;
 }
 
+static void
+digest_region(const struct fib *fib, struct fib_region *r)
+{
+	uint8_t all[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+	    hash_slots(md, fib, r) && EVP_DigestFinal_ex(md, all, NULL) == 1) {
+		memcpy(r->digest, all, TABLE_DIGEST_LEN);
+		r->has_digest = true;
+	}
+	EVP_MD_CTX_free(md);
+}
+
 void
 fib_settled_digest(
     const struct fib *fib, size_t service, uint8_t digest[TABLE_DIGEST_LEN])
 {
-	uint8_t all[EVP_MAX_MD_SIZE];
-	EVP_MD_CTX *md;
+	struct fib_region *r;
 
 	memset(digest, 0, TABLE_DIGEST_LEN);
 	if (fib_moving(fib, service).moving == 0)
 		return;
-	md = EVP_MD_CTX_new();
-	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
-	    hash_slots(md, fib, &fib->regions[fib->services[service].region]) &&
-	    EVP_DigestFinal_ex(md, all, NULL) == 1)
+	r = &fib->regions[fib->services[service].region];
+	if (!r->has_digest)
+		digest_region(fib, r);
+	memcpy(digest, r->digest, TABLE_DIGEST_LEN);
+}
+
+static int
+name_cmp(const void *a, const void *b)
+{
+	return strcmp((*(const struct forwarding_service *const *)a)->name,
+	    (*(const struct forwarding_service *const *)b)->name);
+}
+
+/* Those that move; *n of them. NULL: none, or out of memory. */
+static const struct forwarding_service **
+moving_services(const struct fib *fib, size_t *n)
+{
+	const struct forwarding *f = fib->state;
+	const struct forwarding_service **list = NULL;
+
+	*n = 0;
+	for (size_t i = 0; i < f->n_services; i++) {
+		if (fib_moving(fib, i).moving == 0)
+			continue;
+		if (list == NULL &&
+		    (list = calloc(f->n_services, sizeof(*list))) == NULL)
+			return NULL;
+		list[(*n)++] = &f->services[i];
+	}
+	if (list != NULL)
+		qsort(list, *n, sizeof(*list), name_cmp);
+	return list;
+}
+
+static bool
+hash_service(
+    EVP_MD_CTX *md, const struct fib *fib, const struct forwarding_service *s)
+{
+	uint8_t digest[TABLE_DIGEST_LEN];
+
+	fib_settled_digest(fib, (size_t)(s - fib->state->services), digest);
+	return EVP_DigestUpdate(md, s->name, strlen(s->name) + 1) == 1 &&
+	    EVP_DigestUpdate(md, digest, sizeof(digest)) == 1;
+}
+
+void
+fib_settled_all(const struct fib *fib, uint8_t digest[TABLE_DIGEST_LEN])
+{
+	uint8_t all[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *md = NULL;
+	size_t n;
+	const struct forwarding_service **list = moving_services(fib, &n);
+	bool ok;
+
+	memset(digest, 0, TABLE_DIGEST_LEN);
+	ok = list != NULL && (md = EVP_MD_CTX_new()) != NULL &&
+	    EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+	for (size_t i = 0; ok && i < n; i++)
+		ok = hash_service(md, fib, list[i]);
+	if (ok && EVP_DigestFinal_ex(md, all, NULL) == 1)
 		memcpy(digest, all, TABLE_DIGEST_LEN);
 	EVP_MD_CTX_free(md);
+	free(list);
 }
