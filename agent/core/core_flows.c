@@ -324,6 +324,7 @@ beat(struct core *core, struct peer *to, struct core_outputs *out)
 	if (m == NULL)
 		return;
 	m->flow_beat.seq = core->flows.seq;
+	m->flow_beat.joined = core->flows.joined;
 	m->flow_beat.has_settled = core->flows.has_settled;
 	memcpy(m->flow_beat.settled, core->flows.settled,
 	    sizeof(m->flow_beat.settled));
@@ -384,6 +385,7 @@ hear_beat(struct core *core, struct peer *p, const struct peer_flow_beat *b)
 {
 	note_seq(core, p, b->seq, p->flows.heard_seq);
 	p->flows.beat_heard = true;
+	p->flows.joined = b->joined;
 	p->flows.has_settled = b->has_settled;
 	memcpy(p->flows.settled, b->settled, sizeof(p->flows.settled));
 }

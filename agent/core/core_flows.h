@@ -45,6 +45,7 @@ struct peer_flows {
 
 	/* Of this session: */
 	bool beat_heard; /* it speaks of flows at all */
+	bool joined;
 	bool has_settled;
 	uint8_t settled[REPLICA_DIGEST_LEN];
 	uint64_t acked; /* our mark */

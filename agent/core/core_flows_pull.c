@@ -268,8 +268,17 @@ pull_begin_anew(struct core *core)
 		core->cluster.peers[i].flows.tried_at = (struct mono){0};
 }
 
-/* Whom to ask: of those that speak of flows the one that was not asked for the
- * longest time. */
+/* Is it better to ask p than q? One that knows what the others know; of these
+ * the one that was not asked for the longest time. */
+static bool
+is_better(const struct peer *p, const struct peer *q)
+{
+	if (q == NULL || p->flows.joined != q->flows.joined)
+		return q == NULL || p->flows.joined;
+	return p->flows.tried_at.us < q->flows.tried_at.us;
+}
+
+/* Of those that speak of flows. */
 static struct peer *
 choose(struct core *core)
 {
@@ -280,9 +289,7 @@ choose(struct core *core)
 		struct peer *p = &cl->peers[i];
 
 		if (flows_speaks(p) && !p->stuck && p->beat_heard &&
-		    p->beat.joined &&
-		    (best == NULL ||
-			p->flows.tried_at.us < best->flows.tried_at.us))
+		    p->beat.joined && is_better(p, best))
 			best = p;
 	}
 	return best;
@@ -295,6 +302,22 @@ talks(const struct core *core)
 		if (core->cluster.peers[i].state == PEER_TALKING)
 			return true;
 	return false;
+}
+
+/* Does a join take its settled, too? Not where it is the same, nor, where all
+ * begin at the same time, in place of something that is known. What is told to
+ * be nothing may be out of date. */
+static bool
+wants_settled(const struct flows *f, const struct peer *p)
+{
+	static const uint8_t nothing[REPLICA_DIGEST_LEN];
+
+	if (!f->has_settled ||
+	    memcmp(f->settled, nothing, sizeof(nothing)) == 0)
+		return true;
+	return p->flows.joined &&
+	    (!p->flows.has_settled ||
+		memcmp(f->settled, p->flows.settled, sizeof(f->settled)) != 0);
 }
 
 static void
@@ -316,12 +339,7 @@ join(struct core *core, struct mono now, struct core_outputs *out)
 	} else if (f->link == LINK_UP && f->pull.purpose == PULL_NOTHING &&
 	    (p = choose(core)) != NULL) {
 		p->flows.tried_at = now;
-		/* The others' changes are this one's, too, if it was here. */
-		begin(core, now, p, PULL_JOIN,
-		    !f->has_settled || !p->flows.has_settled ||
-			memcmp(f->settled, p->flows.settled,
-			    sizeof(f->settled)) != 0,
-		    out);
+		begin(core, now, p, PULL_JOIN, wants_settled(f, p), out);
 	}
 }
 

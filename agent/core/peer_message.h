@@ -170,6 +170,7 @@ struct peer_flow_batch {
 
 struct peer_flow_beat {
 	uint64_t seq; /* of the last batch; 0: none yet */
+	bool joined;  /* it knows what the others know, or there are none */
 	bool has_settled;
 	uint8_t settled[REPLICA_DIGEST_LEN]; /* digest of what slots settled
 						on */

@@ -49,6 +49,7 @@ flow_beat_pack(struct arena *arena, const struct peer_flow_beat *b)
 	if (m == NULL)
 		return NULL;
 	m->seq = b->seq;
+	m->joined = b->joined;
 	m->settled = field_of_bytes(
 	    b->settled, b->has_settled ? sizeof(b->settled) : 0);
 	return m;
@@ -59,6 +60,7 @@ flow_beat_unpack(
     struct fields *f, struct peer_flow_beat *b, const MsgFlowBeat *m)
 {
 	b->seq = m->seq;
+	b->joined = m->joined;
 	b->has_settled = fields_bytes(f, &m->settled, b->settled,
 	    sizeof(b->settled), true, "flow_beat.settled");
 }

@@ -221,6 +221,7 @@ same(const struct peer_message *a, const struct peer_message *b)
 		return;
 	case PEER_FLOW_BEAT:
 		ck_assert_uint_eq(a->flow_beat.seq, b->flow_beat.seq);
+		ck_assert(a->flow_beat.joined == b->flow_beat.joined);
 		ck_assert(a->flow_beat.has_settled == b->flow_beat.has_settled);
 		ck_assert_mem_eq(a->flow_beat.settled, b->flow_beat.settled,
 		    REPLICA_DIGEST_LEN);
@@ -295,8 +296,8 @@ START_TEST(least)
 		m.flow_batch.seq = 1;
 	} else if (m.kind == PEER_HELD_ASK) {
 		strcpy(m.held_ask.service, "w");
-		m.held_ask.backend = peer_samples[PEER_HELD_ASK]
-					 .held_ask.backend;
+		m.held_ask.backend =
+		    peer_samples[PEER_HELD_ASK].held_ask.backend;
 	}
 	back = carry(&m, &len);
 	same(&m, back);

@@ -150,7 +150,7 @@ sample_flows(struct peer_message *s)
 	flow_backend = addr_of("2001:db8::1");
 	s[PEER_FLOW_BATCH].flow_batch = (struct peer_flow_batch){7, batch};
 	s[PEER_FLOW_BEAT].flow_beat = (struct peer_flow_beat){
-	    UINT64_MAX, true, "0123456789abcde"};
+	    UINT64_MAX, true, true, "0123456789abcde"};
 	s[PEER_FLOW_MARK].flow_mark = (struct peer_flow_mark){9, true};
 	s[PEER_FLOW_PULL].flow_pull = (struct peer_flow_pull){
 	    WRITER, true, UINT32_MAX};
