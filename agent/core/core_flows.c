@@ -29,7 +29,7 @@ flows_init(struct core *core, struct mono now)
 	struct flows *f = &core->flows;
 
 	f->dial_at = f->beat_at = f->filled_at = f->backlog_until = now;
-	f->retry_at = now;
+	f->retry_at = f->gap_at = now;
 	f->dial_pause_ms = DIAL_PAUSE_MIN_MS;
 	f->entries_left = ENTRIES_BURST;
 	f->bytes_left = BYTES_BURST;
@@ -247,12 +247,16 @@ told(struct core *core, struct mono now, const struct flow_reply *r,
 		f->seq++;
 		return;
 	}
-	if (!afford(f, now, n) ||
-	    (m = peer_message_put(out, PEER_FLOW_BATCH)) == NULL) {
+	if (!afford(f, now, n)) {
 		f->stats.dropped += n;
 		return;
 	}
-	m->flow_batch.seq = ++f->seq;
+	f->seq++;
+	if ((m = peer_message_put(out, PEER_FLOW_BATCH)) == NULL) {
+		f->stats.dropped += n;
+		return; /* it is asked for */
+	}
+	m->flow_batch.seq = f->seq;
 	m->flow_batch.flows = r->flows;
 	f->stats.sent += n;
 	for (size_t i = 0; i < core->cluster.n_peers; i++) {
@@ -346,12 +350,13 @@ flows_peer_up(struct core *core, struct peer *p, struct core_outputs *out)
 	beat(core, p, out);
 }
 
-/* `seq` is the last number that it has used. What is before this node's first
- * contact with it, a join makes good; later it is something missed. */
+/* `seq` is the last number that it has used. What it told before this process
+ * met that one is missed as well: who has told of it at a join may have missed
+ * the same. */
 static void
-note_seq(struct core *core, struct peer *p, uint64_t seq, uint64_t expected)
+note_seq(struct peer *p, uint64_t seq, uint64_t expected)
 {
-	if (p->flows.known ? seq != expected : core->flows.joined && seq > 0)
+	if (p->flows.known ? seq != expected : seq > 0)
 		p->flows.gap = true;
 	p->flows.known = true;
 	p->flows.heard_seq = seq;
@@ -381,9 +386,9 @@ learn(struct core *core, struct mono now, struct peer *p,
 }
 
 static void
-hear_beat(struct core *core, struct peer *p, const struct peer_flow_beat *b)
+hear_beat(struct peer *p, const struct peer_flow_beat *b)
 {
-	note_seq(core, p, b->seq, p->flows.heard_seq);
+	note_seq(p, b->seq, p->flows.heard_seq);
 	p->flows.beat_heard = true;
 	p->flows.joined = b->joined;
 	p->flows.has_settled = b->has_settled;
@@ -396,11 +401,11 @@ flows_heard(struct core *core, struct mono now, struct peer *p,
 {
 	switch (m->kind) {
 	case PEER_FLOW_BATCH:
-		note_seq(core, p, m->flow_batch.seq, p->flows.heard_seq + 1);
+		note_seq(p, m->flow_batch.seq, p->flows.heard_seq + 1);
 		learn(core, now, p, &m->flow_batch.flows, out);
 		break;
 	case PEER_FLOW_BEAT:
-		hear_beat(core, p, &m->flow_beat);
+		hear_beat(p, &m->flow_beat);
 		break;
 	case PEER_FLOW_MARK:
 		flush_heard(core, p, &m->flow_mark);

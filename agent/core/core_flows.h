@@ -75,8 +75,10 @@ struct flow_pull {
 	enum flow_pull_for purpose;
 	uint64_t number;
 	uint64_t session; /* with whom */
-	bool settled;     /* that is what is pulled now */
-	uint32_t next;    /* cursor; what goes on once this part is learnt */
+	char node[FORWARDING_NAME_MAX];
+	bool had_gap;  /* which this fills, if it comes to its end */
+	bool settled;  /* that is what is pulled now */
+	uint32_t next; /* cursor; what goes on once this part is learnt */
 	bool more;
 	struct mono deadline;
 	uint64_t taken;
@@ -140,6 +142,7 @@ struct flows {
 	struct mono join_since; /* INT64_MAX: not begun */
 	struct mono retry_at;
 	bool retries;              /* then */
+	struct mono gap_at;        /* the next pull for a gap, of anybody */
 	struct mono differs_since; /* settled is another; INT64_MAX: not */
 	struct flow_flush flush;
 	struct held held[HELD_MAX];

@@ -15,8 +15,11 @@
 #define PART_MS          2000
 #define HEAL_MS          10000
 #define GAP_PAUSE_MIN_MS 5000
-#define GAP_PAUSE_MAX_MS 80000
-#define NEVER            ((struct mono){INT64_MAX})
+#define GAP_PAUSE_MAX_MS 20000
+/* Between any two, so that a node that has just come up does not ask all others
+ * at the same time. */
+#define GAP_EVERY_MS 100
+#define NEVER        ((struct mono){INT64_MAX})
 
 static bool
 wants_join(const struct core *core)
@@ -70,13 +73,23 @@ begin(struct core *core, struct mono now, struct peer *p,
 	pull->purpose = purpose;
 	pull->number = ++core->flows.last_number;
 	pull->session = p->session;
+	text_copy(pull->node, sizeof(pull->node), p->node->name);
 	pull->settled = settled;
+	if (purpose != PULL_HEAL) {
+		pull->had_gap = p->flows.gap;
+		p->flows.gap = false;
+	}
 	ask_part(core, now, p, 0, out);
 }
 
 static void
 fail(struct core *core, struct mono now)
 {
+	const struct flow_pull *pull = &core->flows.pull;
+	struct peer *p = peer_find(core, pull->node);
+
+	if (p != NULL)
+		p->flows.gap |= pull->had_gap;
 	clear(core);
 	core->flows.retry_at = after_ms(now, JOIN_RETRY_MS);
 	core->flows.retries = true;
@@ -264,8 +277,13 @@ pull_begin_anew(struct core *core)
 	clear(core);
 	f->joined = false;
 	f->join_since = f->differs_since = NEVER;
-	for (size_t i = 0; i < core->cluster.n_peers; i++)
-		core->cluster.peers[i].flows.tried_at = (struct mono){0};
+	for (size_t i = 0; i < core->cluster.n_peers; i++) {
+		struct peer_flows *p = &core->cluster.peers[i].flows;
+
+		p->tried_at = (struct mono){0};
+		if (p->heard_seq > 0)
+			p->gap = true; /* all of it */
+	}
 }
 
 /* Is it better to ask p than q? One that knows what the others know; of these
@@ -386,10 +404,9 @@ heal(struct core *core, struct mono now, struct core_outputs *out)
 }
 
 static bool
-gap_is_due(const struct peer *p, struct mono now)
+has_gap(const struct peer *p)
 {
-	return p->flows.gap && flows_speaks(p) && !p->stuck &&
-	    reached(now, p->flows.pull_at);
+	return p->flows.gap && flows_speaks(p) && !p->stuck;
 }
 
 static void
@@ -397,7 +414,7 @@ fill_gaps(struct core *core, struct mono now, struct core_outputs *out)
 {
 	struct flows *f = &core->flows;
 
-	if (!f->joined || f->link != LINK_UP)
+	if (!f->joined || f->link != LINK_UP || !reached(now, f->gap_at))
 		return;
 	for (size_t i = 0; i < core->cluster.n_peers; i++) {
 		struct peer *p = &core->cluster.peers[i];
@@ -405,7 +422,7 @@ fill_gaps(struct core *core, struct mono now, struct core_outputs *out)
 
 		if (f->pull.purpose != PULL_NOTHING)
 			return;
-		if (!gap_is_due(p, now))
+		if (!has_gap(p) || !reached(now, p->flows.pull_at))
 			continue;
 		/* One that loses again and again is asked less often. */
 		if (pause == 0 ||
@@ -415,7 +432,7 @@ fill_gaps(struct core *core, struct mono now, struct core_outputs *out)
 			pause = GAP_PAUSE_MAX_MS;
 		p->flows.pull_pause_ms = pause;
 		p->flows.pull_at = after_ms(now, pause);
-		p->flows.gap = false;
+		f->gap_at = after_ms(now, GAP_EVERY_MS);
 		f->stats.pulls++;
 		begin(core, now, p, PULL_GAP, false, out);
 	}
@@ -429,11 +446,8 @@ pull_tick(struct core *core, struct mono now, struct core_outputs *out)
 
 	if (f->pull.purpose != PULL_NOTHING) {
 		p = peer_of_session(core, f->pull.session);
-		if (p == NULL || reached(now, f->pull.deadline)) {
-			if (p != NULL && f->pull.purpose == PULL_GAP)
-				p->flows.gap = true;
+		if (p == NULL || reached(now, f->pull.deadline))
 			fail(core, now);
-		}
 	}
 	if (wants_join(core) && serves_plan(core) &&
 	    reached(now, f->retry_at)) {
@@ -452,12 +466,23 @@ pull_wakeup(const struct core *core)
 
 	if (f->pull.purpose != PULL_NOTHING)
 		return f->pull.deadline;
-	if (!wants_join(core) || !serves_plan(core))
-		return next;
-	/* The rest follows on what peers say. */
-	if (f->join_since.us != INT64_MAX)
-		next = after_ms(f->join_since, JOIN_MS);
-	if (f->retries)
-		earlier(&next, f->retry_at);
+	if (wants_join(core) && serves_plan(core)) {
+		/* The rest follows on what peers say. */
+		if (f->join_since.us != INT64_MAX)
+			next = after_ms(f->join_since, JOIN_MS);
+		if (f->retries)
+			earlier(&next, f->retry_at);
+	}
+	for (size_t i = 0;
+	     i < core->cluster.n_peers && f->joined && f->link == LINK_UP;
+	     i++) {
+		const struct peer *p = &core->cluster.peers[i];
+
+		if (!has_gap(p))
+			continue;
+		earlier(&next,
+		    p->flows.pull_at.us > f->gap_at.us ? p->flows.pull_at
+						       : f->gap_at);
+	}
 	return next;
 }

@@ -141,7 +141,7 @@ START_TEST(gaps_again_and_again)
 		tell_flows(A);
 		run(100);
 	}
-	ck_assert_uint_le(stats(B)->pulls, 6);
+	ck_assert_uint_le(stats(B)->pulls, 9);
 	nodes[A].crowded = false;
 	run(100000);
 	all_know(1, 1000);
@@ -399,7 +399,7 @@ START_TEST(bounds)
 	ck_assert_uint_eq(nodes[B].heard[PEER_FLOW_BATCH] - batches,
 	    stats(A)->sent / FLOWS_BATCH_MAX);
 	/* It was too much, so nobody asks for it. */
-	ck_assert_uint_eq(nodes[A].heard[PEER_FLOW_PULL], 2);
+	ck_assert_uint_eq(stats(B)->pulls + stats(C)->pulls, 0);
 	/* It goes on. */
 	born(A, 1000000, 3);
 	tell_flows(A);
