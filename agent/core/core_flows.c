@@ -168,8 +168,10 @@ flows_lost(struct core *core, struct mono now, const char *why,
 	f->n_asked = f->n_learns = 0;
 	for (size_t i = 0; i < n; i++)
 		answered(core, now, &f->asked[i], NULL, out);
-	if (was_up)
-		pull_begin_anew(core);
+	if (!was_up)
+		return;
+	f->seq++; /* something may have been on its way here */
+	pull_begin_anew(core);
 }
 
 static void
@@ -352,11 +354,11 @@ flows_peer_up(struct core *core, struct peer *p, struct core_outputs *out)
 
 /* `seq` is the last number that it has used. What it told before this process
  * met that one is missed as well: who has told of it at a join may have missed
- * the same. */
+ * the same; and so is what was on its way through an agent that has ended. */
 static void
 note_seq(struct peer *p, uint64_t seq, uint64_t expected)
 {
-	if (p->flows.known ? seq != expected : seq > 0)
+	if (!p->flows.known || seq != expected)
 		p->flows.gap = true;
 	p->flows.known = true;
 	p->flows.heard_seq = seq;

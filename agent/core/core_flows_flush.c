@@ -129,10 +129,11 @@ flush_tick(struct core *core, struct mono now, struct core_outputs *out)
 		struct peer *p = &core->cluster.peers[i];
 
 		if (p->state != PEER_TALKING || !p->flows.owes_ack ||
-		    !is_learnt(f, p) || !reached(now, f->backlog_until) ||
-		    (m = peer_message_put(out, PEER_FLOW_MARK)) == NULL)
+		    !is_learnt(f, p) || !reached(now, f->backlog_until))
 			continue;
 		p->flows.owes_ack = false;
+		if ((m = peer_message_put(out, PEER_FLOW_MARK)) == NULL)
+			continue; /* it does not wait for ever */
 		m->flow_mark.mark = p->flows.mark;
 		m->flow_mark.ack = true;
 		peer_send(p, m, out);
@@ -145,10 +146,12 @@ flush_wakeup(const struct core *core)
 	const struct flows *f = &core->flows;
 	struct mono next = {INT64_MAX};
 
-	if (waits(&f->flush))
+	/* Else it is not looked at. */
+	if (announce_wakeup(core).us != INT64_MAX && waits(&f->flush)) {
 		next = f->flush.deadline;
-	if (f->flush.phase == FLUSH_BACKLOG)
-		earlier(&next, f->backlog_until);
+		if (f->flush.phase == FLUSH_BACKLOG)
+			earlier(&next, f->backlog_until);
+	}
 	for (size_t i = 0; i < core->cluster.n_peers; i++) {
 		const struct peer *p = &core->cluster.peers[i];
 

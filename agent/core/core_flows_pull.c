@@ -281,8 +281,7 @@ pull_begin_anew(struct core *core)
 		struct peer_flows *p = &core->cluster.peers[i].flows;
 
 		p->tried_at = (struct mono){0};
-		if (p->heard_seq > 0)
-			p->gap = true; /* all of it */
+		p->gap = p->known; /* all of it */
 	}
 }
 
@@ -458,31 +457,51 @@ pull_tick(struct core *core, struct mono now, struct core_outputs *out)
 	fill_gaps(core, now, out);
 }
 
-struct mono
-pull_wakeup(const struct core *core)
+static struct mono
+later(struct mono a, struct mono b)
+{
+	return a.us > b.us ? a : b;
+}
+
+/* What else there is to do follows on what peers say. */
+static struct mono
+join_wakeup(const struct core *core)
 {
 	const struct flows *f = &core->flows;
 	struct mono next = NEVER;
 
-	if (f->pull.purpose != PULL_NOTHING)
-		return f->pull.deadline;
-	if (wants_join(core) && serves_plan(core)) {
-		/* The rest follows on what peers say. */
-		if (f->join_since.us != INT64_MAX)
-			next = after_ms(f->join_since, JOIN_MS);
-		if (f->retries)
-			earlier(&next, f->retry_at);
-	}
-	for (size_t i = 0;
-	     i < core->cluster.n_peers && f->joined && f->link == LINK_UP;
-	     i++) {
-		const struct peer *p = &core->cluster.peers[i];
+	if (!wants_join(core) || !serves_plan(core))
+		return next;
+	if (f->join_since.us != INT64_MAX)
+		next = later(after_ms(f->join_since, JOIN_MS), f->retry_at);
+	if (f->retries)
+		earlier(&next, f->retry_at);
+	return next;
+}
 
-		if (!has_gap(p))
-			continue;
-		earlier(&next,
-		    p->flows.pull_at.us > f->gap_at.us ? p->flows.pull_at
-						       : f->gap_at);
-	}
+static struct mono
+gap_wakeup(const struct core *core)
+{
+	const struct flows *f = &core->flows;
+	struct mono next = NEVER;
+
+	if (!f->joined || f->link != LINK_UP)
+		return next;
+	for (size_t i = 0; i < core->cluster.n_peers; i++)
+		if (has_gap(&core->cluster.peers[i]))
+			earlier(&next,
+			    later(core->cluster.peers[i].flows.pull_at,
+				f->gap_at));
+	return next;
+}
+
+struct mono
+pull_wakeup(const struct core *core)
+{
+	struct mono next = join_wakeup(core);
+
+	if (core->flows.pull.purpose != PULL_NOTHING)
+		return core->flows.pull.deadline;
+	earlier(&next, gap_wakeup(core));
 	return next;
 }
