@@ -300,6 +300,8 @@ balancer_pong_to_message(struct arena *arena, const struct balancer_pong *p)
 	m->device = p->device;
 	m->device_name = field_of_text(p->device_name);
 	m->device_error = field_of_text(p->device_error);
+	m->settled = field_of_bytes(
+	    p->settled, p->has_settled ? sizeof(p->settled) : 0);
 	return m;
 }
 
@@ -316,6 +318,8 @@ balancer_pong_from_message(struct arena *arena, struct balancer_pong *p,
 	p->device_name = fields_text(&f, &m->device_name, "pong.device_name");
 	p->device_error = fields_text(
 	    &f, &m->device_error, "pong.device_error");
+	p->has_settled = fields_bytes(&f, &m->settled, p->settled,
+	    sizeof(p->settled), true, "pong.settled");
 	return f.bad ? -1 : 0;
 }
 

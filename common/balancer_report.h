@@ -79,6 +79,9 @@ struct balancer_pong {
 	bool device; /* the route device is there */
 	const char *device_name;
 	const char *device_error; /* why it is not; "" when it is */
+	bool has_settled;
+	/* A digest of what moving slots settled on; zeros: all stand. */
+	uint8_t settled[REPORT_DIGEST_LEN];
 };
 
 struct trace_query {

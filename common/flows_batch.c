@@ -157,21 +157,28 @@ read_service(struct fields *f, struct flow_service *to, const MsgService *m,
 		read_flow(f, &to->flows[i], m, i, n_backends);
 }
 
+void
+flow_batch_read(
+    struct fields *f, struct flow_batch *b, const MsgFlows *m, size_t max)
+{
+	memset(b, 0, sizeof(*b));
+	b->seed_print = m->seed_print;
+	b->n_backends = m->n_backends;
+	b->backends = flows_backends_read(f, m->backends, &b->n_backends);
+	b->n_services = m->n_services;
+	b->services = fields_array(f, &b->n_services, FORWARDING_MAX_SERVICES,
+	    sizeof(*b->services), "flows.services");
+	for (size_t i = 0; i < b->n_services; i++)
+		read_service(
+		    f, &b->services[i], m->services[i], b->n_backends, &max);
+}
+
 int
 flow_batch_from_message(struct arena *arena, struct flow_batch *b,
     const MsgFlows *m, size_t max, struct errmsg *why)
 {
 	struct fields f = {.arena = arena, .why = why};
 
-	memset(b, 0, sizeof(*b));
-	b->seed_print = m->seed_print;
-	b->n_backends = m->n_backends;
-	b->backends = flows_backends_read(&f, m->backends, &b->n_backends);
-	b->n_services = m->n_services;
-	b->services = fields_array(&f, &b->n_services, FORWARDING_MAX_SERVICES,
-	    sizeof(*b->services), "flows.services");
-	for (size_t i = 0; i < b->n_services; i++)
-		read_service(
-		    &f, &b->services[i], m->services[i], b->n_backends, &max);
+	flow_batch_read(&f, b, m, max);
 	return f.bad ? -1 : 0;
 }

@@ -20,7 +20,7 @@
 #define FLOWS_PAGE_MAX  4096 /* of a page */
 /* Slots of one message between agents, which stays well under 1 MiB; and of
  * one between agent and balancer. */
-#define SETTLED_PART_MAX  65536
+#define SETTLED_PART_MAX  32768
 #define SETTLED_SLOTS_MAX (4u << 20)
 /* No flow or move is older: what is, is said to be so old. Seconds. */
 #define FLOWS_AGE_MAX 86400
@@ -74,6 +74,13 @@ struct settled_batch {
 	size_t n_backends;
 	struct settled_service *services;
 	size_t n_services;
+};
+
+/* What still asks for a backend of a service. */
+struct flow_held {
+	uint64_t entries; /* that name it */
+	uint64_t slots;   /* that move, and settled on it */
+	uint64_t packets; /* to this backend, of all services, so far */
 };
 
 /* The first 8 bytes, little endian, of SHA-256("guideway flows" || seed). */

@@ -112,21 +112,28 @@ read_service(struct fields *f, struct settled_service *to, const MsgService *m,
 	read_slots(f, to, m, n_backends);
 }
 
+void
+settled_batch_read(
+    struct fields *f, struct settled_batch *b, const MsgSettled *m, size_t max)
+{
+	memset(b, 0, sizeof(*b));
+	b->seed_print = m->seed_print;
+	b->n_backends = m->n_backends;
+	b->backends = flows_backends_read(f, m->backends, &b->n_backends);
+	b->n_services = m->n_services;
+	b->services = fields_array(f, &b->n_services, PARTS_MAX,
+	    sizeof(*b->services), "settled.services");
+	for (size_t i = 0; i < b->n_services; i++)
+		read_service(
+		    f, &b->services[i], m->services[i], b->n_backends, &max);
+}
+
 int
 settled_batch_from_message(struct arena *arena, struct settled_batch *b,
     const MsgSettled *m, size_t max, struct errmsg *why)
 {
 	struct fields f = {.arena = arena, .why = why};
 
-	memset(b, 0, sizeof(*b));
-	b->seed_print = m->seed_print;
-	b->n_backends = m->n_backends;
-	b->backends = flows_backends_read(&f, m->backends, &b->n_backends);
-	b->n_services = m->n_services;
-	b->services = fields_array(&f, &b->n_services, PARTS_MAX,
-	    sizeof(*b->services), "settled.services");
-	for (size_t i = 0; i < b->n_services; i++)
-		read_service(
-		    &f, &b->services[i], m->services[i], b->n_backends, &max);
+	settled_batch_read(&f, b, m, max);
 	return f.bad ? -1 : 0;
 }

@@ -142,6 +142,8 @@ report_status(const struct core *core, struct mono now, struct arena *arena,
 	node->in_sync = serves_plan(core);
 	node->balancer_error = report_sync(core);
 	node->balancer = core->heard != NULL ? &core->heard->status : NULL;
+	node->has_flows = true;
+	node->flows = core->flows.stats;
 	if (core->plan == NULL)
 		return 0;
 	if (report_announce(core, now, arena, &reply->announce) == -1)
