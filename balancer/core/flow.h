@@ -88,8 +88,15 @@ struct flow_place {
 	uint32_t now;              /* tick */
 };
 
+/* How often something is tried when others write the same entries. */
+#define FLOW_TRIES 3
+
 /* BPF has no loads with acquire. Loads from an address that depends on what was
- * loaded before are in order on all machines, and an exchange is a barrier. */
+ * loaded before are in order on all machines, and an exchange is a barrier.
+ *
+ * FLOW_HIDE: the verifier follows each way through eight entries. The compiler
+ * for BPF, which has no conditional moves, makes branches of whatever it
+ * recognises as a condition. */
 #ifdef __bpf__
 #define FLOW_LOAD(p)         (*(const volatile uint64_t *)(p))
 #define FLOW_STORE_KEY(p, v) (*(volatile uint64_t *)(p) = (v))
@@ -103,7 +110,9 @@ struct flow_place {
 		__asm__ volatile("%0 &= 0" : "+r"(v_)); \
 		v_; \
 	})
+#define FLOW_HIDE(v) BARRIER_VAR(v)
 #else
+#define FLOW_HIDE(v)           ((void)0)
 #define FLOW_LOAD(p)           __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define FLOW_STORE_KEY(p, v)   __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define FLOW_PUBLISH(p, v)     __atomic_store_n(p, v, __ATOMIC_RELEASE)
@@ -144,32 +153,59 @@ flow_read(const struct flow_entry *bucket, uint32_t at, uint64_t key)
 	uint64_t before, after, found;
 
 	before = FLOW_LOAD(&e->state);
-	found = FLOW_LOAD(&e->key + FLOW_NOTHING_OF(before));
-	if (found != key)
-		return 0;
-	after = FLOW_LOAD(&e->state + FLOW_NOTHING_OF(found));
-	if (((before ^ after) & (FLOW_IDENTITY | FLOW_BUSY)) != 0 ||
-	    (after & FLOW_BUSY) != 0)
-		return 0;
-	return after;
+	for (uint32_t i = 0; i < FLOW_TRIES; i++) {
+		found = FLOW_LOAD(&e->key + FLOW_NOTHING_OF(before));
+		if (found != key)
+			break;
+		after = FLOW_LOAD(&e->state + FLOW_NOTHING_OF(found));
+		if (((before ^ after) & (FLOW_IDENTITY | FLOW_BUSY)) == 0)
+			return (after & FLOW_BUSY) == 0 ? after : 0;
+		before = after;
+	}
+	return 0;
+}
+
+/* 1 if v is 0, else 0; with no branch, see FLOW_HIDE. */
+CORE_INLINE uint32_t
+flow_is_zero(uint64_t v)
+{
+	uint64_t negative = 0 - v;
+
+	FLOW_HIDE(negative);
+	return 1 - (uint32_t)((v | negative) >> 63);
+}
+
+/* All ones if flag is 1, 0 if it is 0. */
+CORE_INLINE uint32_t
+flow_mask(uint32_t flag)
+{
+	uint32_t mask = 0 - flag;
+
+	FLOW_HIDE(mask);
+	return mask;
 }
 
 /* The state of the flow's entry, and which of the bucket it is; 0: none. */
 CORE_INLINE uint64_t
 flow_find(const struct flow_entry *bucket, uint64_t key, uint32_t *at)
 {
+	uint32_t found = FLOW_BUCKET;
 	uint64_t state;
 
-	for (uint32_t i = 0; i < FLOW_BUCKET; i++) {
-		if (LIKELY(FLOW_LOAD(&bucket[i].key) != key))
-			continue;
-		if ((state = flow_read(bucket, i, key)) != 0) {
-			*at = i;
-			return state;
-		}
+	/* The first one with this key, free ones left out. */
+	for (uint32_t i = FLOW_BUCKET; i-- > 0;) {
+		uint32_t mask = flow_mask(
+		    flow_is_zero(FLOW_LOAD(&bucket[i].key) ^ key) &
+		    (1 - flow_is_zero(FLOW_LOAD(&bucket[i].state))));
+
+		found = (found & ~mask) | (i & mask);
 	}
 	*at = FLOW_BUCKET;
-	return 0;
+	if (LIKELY(found == FLOW_BUCKET))
+		return 0;
+	if ((state = flow_read(bucket, found, key)) != 0)
+		*at = found;
+	return state;
 }
 
 /* (2) -------------------------------------------------------------------- */
@@ -262,43 +298,45 @@ flow_decide(struct flow_facts f)
 
 /* (3) -------------------------------------------------------------------- */
 
-/* How readily an entry gives way, 0: not at all. */
+/* How readily an entry gives way, 0: not at all. A free one first, then of what
+ * is quiet: CLOSING, SYN_ONLY, ONCE. */
 CORE_INLINE uint32_t
 flow_rank(uint64_t state, uint32_t now)
 {
-	if (state == 0)
-		return 4;
-	if ((state & FLOW_BUSY) != 0 || flow_age(state, now) < FLOW_QUIET_TICKS)
-		return 0;
-	if ((state & FLOW_CLOSING) != 0)
-		return 3;
-	if ((state & FLOW_SYN_ONLY) != 0)
-		return 2;
-	return (state & FLOW_ONCE) != 0 ? 1 : 0;
+	/* Quiet for so long that this is not negative, in 24 bits; nor is a
+	 * time ahead of now. */
+	uint32_t over = now - FLOW_TIME(state) - FLOW_QUIET_TICKS;
+	uint32_t quiet = ~over >> 23 & ~(uint32_t)(state >> 32) & 1;
+	uint32_t flags = (uint32_t)(state >> 33) & 7;
+
+	_Static_assert(FLOW_BUSY == 1ull << 32 && FLOW_SYN_ONLY == 1ull << 33 &&
+		FLOW_ONCE == 1ull << 34 && FLOW_CLOSING == 1ull << 35,
+	    "in this order");
+	flags = (flags & 4) | (flags & 1) << 1 | (flags >> 1 & 1);
+	return flow_is_zero(state) << 3 | (flags & flow_mask(quiet));
 }
 
-/* Which entry gives way, FLOW_BUCKET: none. Among equals the key decides, so
- * that nobody knows whose goes first. */
+/* Which entry gives way, and its state; FLOW_BUCKET: none. Among equals the key
+ * decides, so that nobody knows whose goes first. */
 CORE_INLINE uint32_t
 flow_victim(const struct flow_entry *bucket, uint64_t key, uint32_t now,
     uint64_t *state)
 {
-	uint32_t turn = (uint32_t)(key >> 32), best = 0, at = FLOW_BUCKET;
+	uint32_t turn = (uint32_t)(key >> 32), best = 0;
 
 	for (uint32_t i = 0; i < FLOW_BUCKET; i++) {
-		uint64_t found = FLOW_LOAD(&bucket[i].state);
-		uint32_t rank = flow_rank(found, now) << 3;
+		uint32_t rank = flow_rank(FLOW_LOAD(&bucket[i].state), now);
+		uint32_t score = rank << 3 | ((i + turn) & (FLOW_BUCKET - 1));
+		uint32_t mask = flow_mask((best - score) >> 31);
 
-		if (rank == 0)
-			continue;
-		rank |= (i + turn) & (FLOW_BUCKET - 1);
-		if (rank > best) {
-			best = rank;
-			at = i;
-			*state = found;
-		}
+		best = (best & ~mask) | (score & mask);
 	}
-	return at;
+	if (best < FLOW_BUCKET)
+		return FLOW_BUCKET;
+	best = (best - turn) & (FLOW_BUCKET - 1);
+	/* It may have changed. */
+	*state = FLOW_LOAD(&bucket[best].state);
+	return flow_rank(*state, now) != 0 ? best : FLOW_BUCKET;
 }
 
 /* Entry `at`, another flow's or nobody's and `from` so far, becomes this key's.
@@ -315,9 +353,6 @@ flow_put(struct flow_entry *bucket, uint32_t at, uint64_t from, uint64_t key,
 	FLOW_PUBLISH(&e->state, to);
 	return true;
 }
-
-/* How often it is tried when others write the same bucket. */
-#define FLOW_TRIES 3
 
 /* Writes an entry of which there is none so far. False: there is no room. */
 CORE_INLINE bool
