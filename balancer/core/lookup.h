@@ -21,7 +21,10 @@ struct route {
 CORE_INLINE uint64_t
 lookup_half(const uint32_t words[2])
 {
-	return (uint64_t)words[1] << 32 | words[0];
+	uint64_t half;
+
+	__builtin_memcpy(&half, words, sizeof(half));
+	return half;
 }
 
 CORE_INLINE bool
@@ -37,13 +40,11 @@ CORE_SELDOM uint32_t
 lookup_vip_next(
     const struct tables *t, uint64_t first, uint64_t second, uint32_t at)
 {
-	const uint32_t addr[4] = {(uint32_t)first, (uint32_t)(first >> 32),
-	    (uint32_t)second, (uint32_t)(second >> 32)};
-
 	for (uint32_t i = 1; i < TABLES_PROBE; i++) {
 		const struct vip_entry *e = &t->vips[(at + i) & t->vip_mask];
 
-		if (lookup_same_addr(e->addr, addr))
+		if (lookup_half(e->addr) == first &&
+		    lookup_half(e->addr + 2) == second)
 			return e->vip;
 		if (e->vip == TABLES_NONE)
 			break;

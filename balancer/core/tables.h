@@ -24,7 +24,7 @@
 /* Addresses are 16 bytes as in a packet, IPv4 as IPv4-mapped IPv6; words of
  * them are compared and hashed as they stand in memory. */
 struct vip_entry {
-	uint32_t addr[4];
+	_Alignas(8) uint32_t addr[4];
 	uint32_t vip; /* its number; TABLES_NONE: the place is free */
 	uint32_t pad[3];
 };
