@@ -158,6 +158,7 @@ build_services(
 
 	fib->services_fwd = fib_array(state->n_services,
 	    sizeof(struct service_fwd), &fib->tables.service_mask);
+	fib->tables.services = fib->services_fwd;
 	if (fib->services_fwd == NULL)
 		return errmsg_set(why, "services: out of memory");
 	n_slots = place_slots(fib, state);
@@ -239,7 +240,6 @@ publish(struct fib *fib, struct forwarding *state)
 	t->keys = fib->keys;
 	t->vips = fib->vips;
 	t->endpoints = fib->endpoints;
-	t->services = fib->services_fwd;
 	t->slots = fib->slots;
 	t->backends = fib->backends;
 }

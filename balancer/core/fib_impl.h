@@ -56,8 +56,8 @@ struct fib {
  * lines; *mask becomes their number less one. NULL: out of memory. */
 void *fib_array(size_t n, size_t entry_size, uint32_t *mask);
 
-/* Fills keys, vips and endpoints. 0, or -1 with
- * `why`. */
+/* Fills keys, vips and endpoints, once the services are. 0, or -1 with `why`.
+ */
 int fib_build_lookup(
     struct fib *, const struct forwarding *, struct errmsg *why);
 

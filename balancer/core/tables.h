@@ -4,8 +4,8 @@
  * memory-mapped maps. fib.c builds them.
  *
  *     destination address --> vips[]       VIP number
- *     {VIP, protocol, port} --> endpoints[]  service number
- *     service, tuple hash --> slots[]      backend number   (the hot array)
+ *     {VIP, protocol, port} --> endpoints[]  service and its slots
+ *     slots, tuple hash   --> slots[]      backend number   (the hot array)
  *     backend             --> backends[]   outer header, next hop
  *
  * Every array has a power of two of entries and is indexed through its mask,
@@ -36,13 +36,6 @@ _Static_assert(sizeof(struct vip_entry) == 32, "two a cache line");
 	((uint64_t)(vip) << 32 | (uint64_t)(protocol) << 16 | (port))
 #define ENDPOINT_FREE UINT64_MAX
 
-struct endpoint_entry {
-	uint64_t key;
-	uint32_t service;
-	uint32_t pad;
-};
-_Static_assert(sizeof(struct endpoint_entry) == 16, "four a cache line");
-
 #define SERVICE_NO_BACKEND      (1u << 0) /* none, or all of them down */
 #define SERVICE_REFUSE_OVERSIZE (1u << 1)
 
@@ -54,6 +47,15 @@ struct service_fwd {
 	uint32_t pad;
 };
 _Static_assert(sizeof(struct service_fwd) == 16, "four a cache line");
+
+/* What a packet needs of its service stands here, one load nearer. */
+struct endpoint_entry {
+	uint64_t key;
+	struct service_fwd to;
+	uint32_t service;
+	uint32_t pad;
+};
+_Static_assert(sizeof(struct endpoint_entry) == 32, "two a cache line");
 
 /* The top bit of a slot is kept for "ask the flow table". */
 #define SLOT_BACKEND_MASK 0x7fffu
@@ -98,7 +100,7 @@ struct tables {
 	const struct hash_keys *keys;
 	const struct vip_entry *vips;
 	const struct endpoint_entry *endpoints;
-	const struct service_fwd *services;
+	const struct service_fwd *services; /* user space only */
 	const uint16_t *slots;
 	const struct backend_fwd *backends;
 	uint32_t vip_mask, endpoint_mask, service_mask, slot_mask, backend_mask;
