@@ -20,7 +20,7 @@ struct xdp_room {
 	uint32_t vip_mask, endpoint_mask, service_mask, backend_mask;
 	uint32_t chunk_mask; /* of slots */
 	/* In a value of the map `tables`, behind struct xdp_head. */
-	uint32_t vips_at, endpoints_at, backends_at, names_at;
+	uint32_t vips_at, endpoints_at, services_at, backends_at, names_at;
 	uint32_t tables_len;
 	/* In a value of the map `counts`, behind the reasons. */
 	uint32_t service_counts_at, service_reasons_at, backend_counts_at;

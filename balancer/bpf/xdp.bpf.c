@@ -256,6 +256,7 @@ find_tables(struct passage *by, struct tables *t)
 	    .vips = (const struct vip_entry *)(base + room.vips_at),
 	    .endpoints = (const struct endpoint_entry *)(base +
 		room.endpoints_at),
+	    .services = (const struct service_fwd *)(base + room.services_at),
 	    .backends = (const struct backend_fwd *)(base + room.backends_at),
 	    .vip_mask = head->vip_mask & room.vip_mask,
 	    .endpoint_mask = head->endpoint_mask & room.endpoint_mask,

@@ -71,6 +71,7 @@ static int
 put_endpoint(struct tables *t, struct endpoint_entry *endpoints,
     const struct forwarding_endpoint *from, uint32_t vip, uint32_t service)
 {
+	const struct service_fwd *fwd = &t->services[service];
 	const be16 port = BE16(from->port);
 	uint32_t words[4], at;
 
@@ -84,9 +85,13 @@ put_endpoint(struct tables *t, struct endpoint_entry *endpoints,
 
 		if (e->key != ENDPOINT_FREE)
 			continue;
-		e->key = ENDPOINT_KEY(vip, from->protocol, port);
-		e->to = t->services[service];
-		e->service = service;
+		*e = (struct endpoint_entry){
+		    .key = ENDPOINT_KEY(vip, from->protocol, port),
+		    .first_slot = fwd->first_slot,
+		    .service = (uint16_t)service,
+		    .shift = (uint8_t)fwd->shift,
+		    .flags = (uint8_t)fwd->flags,
+		};
 		return 0;
 	}
 	return -1;

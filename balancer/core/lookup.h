@@ -127,12 +127,12 @@ lookup_slot(const struct tables *t, const struct packet *p, struct route *route)
 	if (e == NULL)
 		return REASON_DROP_NO_SERVICE;
 	route->service = e->service;
-	if (e->to.flags & SERVICE_NO_BACKEND)
+	if (e->flags & SERVICE_NO_BACKEND)
 		return REASON_DROP_NO_BACKEND;
 	route->hash = tuple_hash(
 	    t->keys, p->source, p->destination, p->ports, p->protocol, p->is6);
-	route->slot = e->to.first_slot +
-	    (uint32_t)(route->hash >> (e->to.shift & 63));
+	route->slot = e->first_slot +
+	    (uint32_t)(route->hash >> (e->shift & 63));
 	return REASON_FORWARD;
 }
 

@@ -48,14 +48,14 @@ struct service_fwd {
 };
 _Static_assert(sizeof(struct service_fwd) == 16, "four a cache line");
 
-/* What a packet needs of its service stands here, one load nearer. */
+/* What each packet needs of its service stands here, one load nearer. */
 struct endpoint_entry {
 	uint64_t key;
-	struct service_fwd to;
-	uint32_t service;
-	uint32_t pad;
+	uint32_t first_slot;
+	uint16_t service;
+	uint8_t shift, flags;
 };
-_Static_assert(sizeof(struct endpoint_entry) == 32, "two a cache line");
+_Static_assert(sizeof(struct endpoint_entry) == 16, "four a cache line");
 
 /* The top bit of a slot is kept for "ask the flow table". */
 #define SLOT_BACKEND_MASK 0x7fffu
@@ -100,7 +100,7 @@ struct tables {
 	const struct hash_keys *keys;
 	const struct vip_entry *vips;
 	const struct endpoint_entry *endpoints;
-	const struct service_fwd *services; /* user space only */
+	const struct service_fwd *services;
 	const uint16_t *slots;
 	const struct backend_fwd *backends;
 	uint32_t vip_mask, endpoint_mask, service_mask, slot_mask, backend_mask;

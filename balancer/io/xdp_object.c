@@ -51,6 +51,8 @@ lay_out(struct xdp_room *r)
 	uint64_t backends = r->backend_mask + UINT64_C(1);
 	uint64_t next = sizeof(struct xdp_head);
 
+	r->services_at = (uint32_t)place(
+	    &next, services, sizeof(struct service_fwd));
 	r->vips_at = (uint32_t)place(
 	    &next, r->vip_mask + UINT64_C(1), sizeof(struct vip_entry));
 	r->endpoints_at = (uint32_t)place(&next, r->endpoint_mask + UINT64_C(1),

@@ -138,6 +138,8 @@ write_tables(const struct copy *to, const struct tables *t)
 	    ((size_t)t->vip_mask + 1) * sizeof(*t->vips));
 	memcpy(base + room->endpoints_at, t->endpoints,
 	    ((size_t)t->endpoint_mask + 1) * sizeof(*t->endpoints));
+	memcpy(base + room->services_at, t->services,
+	    ((size_t)t->service_mask + 1) * sizeof(*t->services));
 	memcpy(xdp_object_slots(to->object, to->number), t->slots,
 	    ((size_t)t->slot_mask + 1) * sizeof(*t->slots));
 }
