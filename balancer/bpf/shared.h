@@ -8,7 +8,7 @@
 #include "balancer/core/reason.h"
 #include "balancer/core/tables.h"
 
-#define XDP_LAYOUT 2u
+#define XDP_LAYOUT 3u
 
 /* Two of everything that a forwarding state consists of: one is in force. */
 #define XDP_COPIES 2u

@@ -236,47 +236,22 @@ leave_to_twin(struct passage *by)
 	return XDP_PASS;
 }
 
-/* A whole TCP or UDP packet with a slot. */
-CORE_INLINE int
-forward(struct passage *by, struct tables *t, bool is_twin)
+/* The tables of the copy in force. False: there are none, which cannot be. */
+CORE_INLINE bool
+find_tables(struct passage *by, struct tables *t)
 {
-	uint32_t chunk = by->copy * (room.chunk_mask + 1) +
-	    (by->route.slot >> XDP_CHUNK_SHIFT & room.chunk_mask);
-	const struct backend_fwd *b;
-
-	t->slots = bpf_map_lookup_elem(&slots, &chunk);
-	t->slot_mask = XDP_CHUNK_SLOTS - 1;
-	if (t->slots == NULL || lookup_backend(t, &by->route) != REASON_FORWARD)
-		return XDP_PASS;
-	b = &t->backends[by->route.backend];
-	if (by->packet.ip_len + b->overhead > b->mtu ||
-	    by->packet.ip_len > control.mtu)
-		return XDP_PASS;
-	if (UNLIKELY(b->flags & BACKEND_REFLECT) && !is_twin)
-		return leave_to_twin(by);
-	if (UNLIKELY(b->flags & BACKEND_REFLECT))
-		return b->flags & BACKEND_IPV6
-		    ? reflect_tagged(by, b, ENCAP_IPV6_LEN)
-		    : reflect_tagged(by, b, ENCAP_IPV4_LEN);
-	return b->flags & BACKEND_IPV6 ? send(by, b, ENCAP_IPV6_LEN)
-				       : send(by, b, ENCAP_IPV4_LEN);
-}
-
-CORE_INLINE int
-take(struct passage *by, bool is_twin)
-{
-	const uint8_t *data = (const uint8_t *)(long)by->ctx->data;
-	const uint8_t *end = (const uint8_t *)(long)by->ctx->data_end;
 	const struct xdp_head *head;
 	const uint8_t *base;
-	uint32_t reason;
+	uint32_t copy = *(volatile uint32_t *)&control.copy;
 
-	by->copy = *(volatile uint32_t *)&control.copy;
-	head = bpf_map_lookup_elem(&tables, &by->copy);
+	/* A key of its own: what a helper has the address of stays in memory,
+	 * and all of `by` is to be in registers. */
+	by->copy = copy;
+	head = bpf_map_lookup_elem(&tables, &copy);
 	if (head == NULL)
-		return XDP_PASS;
+		return false;
 	base = (const uint8_t *)head;
-	struct tables t = {
+	*t = (struct tables){
 	    .keys = &head->keys,
 	    .vips = (const struct vip_entry *)(base + room.vips_at),
 	    .endpoints = (const struct endpoint_entry *)(base +
@@ -288,18 +263,82 @@ take(struct passage *by, bool is_twin)
 	    .service_mask = room.service_mask,
 	    .backend_mask = room.backend_mask,
 	};
+	return true;
+}
 
+/* The backend of a whole TCP or UDP packet with a slot, if it can be sent on
+ * as it is; or NULL. */
+CORE_INLINE const struct backend_fwd *
+find_backend(struct passage *by, struct tables *t)
+{
+	uint32_t chunk = by->copy * (room.chunk_mask + 1) +
+	    (by->route.slot >> XDP_CHUNK_SHIFT & room.chunk_mask);
+	const struct backend_fwd *b;
+
+	t->slots = bpf_map_lookup_elem(&slots, &chunk);
+	t->slot_mask = XDP_CHUNK_SLOTS - 1;
+	if (t->slots == NULL || lookup_backend(t, &by->route) != REASON_FORWARD)
+		return NULL;
+	b = &t->backends[by->route.backend];
+	return by->packet.ip_len + b->overhead > b->mtu ||
+		by->packet.ip_len > control.mtu
+	    ? NULL
+	    : b;
+}
+
+/* The path of nearly all packets. What it does not know it leaves to the twin,
+ * and keeps none of it in registers. */
+CORE_INLINE int
+take(struct passage *by)
+{
+	const uint8_t *data = (const uint8_t *)(long)by->ctx->data;
+	const uint8_t *end = (const uint8_t *)(long)by->ctx->data_end;
+	const struct backend_fwd *b;
+	struct tables t;
+	uint32_t reason;
+
+	if (!find_tables(by, &t))
+		return XDP_PASS;
 	reason = path_classify(&t, data, end, &by->packet, &by->route);
 	/* PASS reasons come before FORWARD, DROP reasons after it. */
-	if (reason < REASON_FORWARD || !in_force())
+	if (reason < REASON_FORWARD)
 		return XDP_PASS;
-	if (!is_twin && UNLIKELY(*(volatile uint32_t *)&tap.every != 0))
-		(void)leave_to_twin(by);
-	by->reason = reason;
-	if (reason != REASON_FORWARD)
-		return drop(by, reason);
-	return by->packet.kind == PACKET_FLOW ? forward(by, &t, is_twin)
-					      : XDP_PASS;
+	if (reason != REASON_FORWARD || by->packet.kind != PACKET_FLOW ||
+	    *(volatile uint32_t *)&tap.every != 0)
+		return leave_to_twin(by);
+	if (!in_force() || (b = find_backend(by, &t)) == NULL)
+		return XDP_PASS;
+	if (UNLIKELY(b->flags & BACKEND_REFLECT))
+		return leave_to_twin(by);
+	return b->flags & BACKEND_IPV6 ? send(by, b, ENCAP_IPV6_LEN)
+				       : send(by, b, ENCAP_IPV4_LEN);
+}
+
+/* The path of every packet. */
+CORE_INLINE int
+take_any(struct passage *by)
+{
+	const uint8_t *data = (const uint8_t *)(long)by->ctx->data;
+	const uint8_t *end = (const uint8_t *)(long)by->ctx->data_end;
+	const struct backend_fwd *b;
+	struct tables t;
+
+	if (!find_tables(by, &t))
+		return XDP_PASS;
+	by->reason = path_classify(&t, data, end, &by->packet, &by->route);
+	if (by->reason < REASON_FORWARD || !in_force())
+		return XDP_PASS;
+	if (by->reason != REASON_FORWARD)
+		return drop(by, by->reason);
+	if (by->packet.kind != PACKET_FLOW ||
+	    (b = find_backend(by, &t)) == NULL)
+		return XDP_PASS;
+	if (b->flags & BACKEND_REFLECT)
+		return b->flags & BACKEND_IPV6
+		    ? reflect_tagged(by, b, ENCAP_IPV6_LEN)
+		    : reflect_tagged(by, b, ENCAP_IPV4_LEN);
+	return b->flags & BACKEND_IPV6 ? send(by, b, ENCAP_IPV6_LEN)
+				       : send(by, b, ENCAP_IPV4_LEN);
 }
 
 /* Whoever captures ------------------------------------------------------- */
@@ -412,7 +451,7 @@ guideway_twin(struct xdp_md *ctx)
 
 	if (!save_link(&by))
 		return XDP_PASS;
-	action = take(&by, true);
+	action = take_any(&by);
 	if (action != XDP_PASS)
 		show(&by, len);
 	return action;
@@ -424,7 +463,7 @@ guideway_xdp(struct xdp_md *ctx)
 {
 	struct passage by = {.ctx = ctx};
 
-	return take(&by, false);
+	return take(&by);
 }
 
 /* Renews the lease; returns nothing but 0. */

@@ -79,14 +79,11 @@ encap_ipv6(uint8_t *out, const struct backend_fwd *b, uint64_t hash,
 		encap_flow_label(hash)));
 	store16(out + 4, BE16(inner_len + ENCAP_GRE_LEN));
 	store16(out + 6, BE16(PROTOCOL_GRE << 8 | ENCAP_TTL));
-	store32(out + 8, b->source[0]);
-	store32(out + 12, b->source[1]);
+	store64(out + 8, load64((const uint8_t *)b->source));
 	store32(out + 16, b->source[2]);
 	store32(out + 20, encap_source(b, hash));
-	store32(out + 24, b->destination[0]);
-	store32(out + 28, b->destination[1]);
-	store32(out + 32, b->destination[2]);
-	store32(out + 36, b->destination[3]);
+	store64(out + 24, load64((const uint8_t *)b->destination));
+	store64(out + 32, load64((const uint8_t *)(b->destination + 2)));
 }
 
 CORE_INLINE void

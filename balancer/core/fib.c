@@ -224,7 +224,6 @@ publish(struct fib *fib, struct forwarding *state)
 	t->keys = fib->keys;
 	t->vips = fib->vips;
 	t->endpoints = fib->endpoints;
-	t->services = fib->services_fwd;
 	t->slots = fib->slots;
 	t->settled = fib->settled;
 	t->backends = fib->backends;

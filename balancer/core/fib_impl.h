@@ -131,8 +131,8 @@ struct fib_origin {
 int fib_build_numbers(struct fib *, const struct forwarding *,
     const struct fib_origin *, struct errmsg *why);
 
-/* Fills keys, vips and endpoints. 0, or -1 with
- * `why`. */
+/* Fills keys, vips and endpoints, once the services are. 0, or -1 with `why`.
+ */
 int fib_build_lookup(
     struct fib *, const struct forwarding *, struct errmsg *why);
 

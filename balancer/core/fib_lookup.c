@@ -48,11 +48,13 @@ put_vip(struct tables *t, struct vip_entry *vips, const struct addr *addr,
     uint32_t *n_vips, uint32_t *vip)
 {
 	uint32_t words[4], at;
+	uint64_t sum;
 
 	memcpy(words, addr->bytes, sizeof(words));
-	if ((*vip = lookup_vip(t, words)) != TABLES_NONE)
+	sum = vip_sum(t->keys, words);
+	if ((*vip = lookup_vip(t, words, sum)) != TABLES_NONE)
 		return 0;
-	at = vip_hash(t->keys, words);
+	at = vip_hash(sum);
 	for (uint32_t i = 0; i < TABLES_PROBE; i++) {
 		struct vip_entry *e = &vips[(at + i) & t->vip_mask];
 
@@ -66,10 +68,16 @@ put_vip(struct tables *t, struct vip_entry *vips, const struct addr *addr,
 }
 
 static int
-put_endpoint(struct tables *t, struct endpoint_entry *endpoints, uint64_t key,
-    uint32_t service)
+put_endpoint(struct tables *t, struct endpoint_entry *endpoints,
+    const struct forwarding_endpoint *from, uint32_t vip, uint32_t service)
 {
-	uint32_t at = endpoint_hash(t->keys, key);
+	const struct service_fwd *fwd = &t->services[service];
+	const be16 port = BE16(from->port);
+	uint32_t words[4], at;
+
+	memcpy(words, from->vip.bytes, sizeof(words));
+	at = endpoint_hash(
+	    t->keys, vip_sum(t->keys, words), from->protocol, port);
 
 	for (uint32_t i = 0; i < TABLES_PROBE; i++) {
 		struct endpoint_entry *e =
@@ -77,8 +85,13 @@ put_endpoint(struct tables *t, struct endpoint_entry *endpoints, uint64_t key,
 
 		if (e->key != ENDPOINT_FREE)
 			continue;
-		e->key = key;
-		e->service = service;
+		*e = (struct endpoint_entry){
+		    .key = ENDPOINT_KEY(vip, from->protocol, port),
+		    .first_slot = fwd->first_slot,
+		    .service = (uint16_t)service,
+		    .shift = (uint8_t)fwd->shift,
+		    .flags = (uint8_t)fwd->flags,
+		};
 		return 0;
 	}
 	return -1;
@@ -117,13 +130,11 @@ fill_lookup(struct fib *fib, const struct forwarding *state)
 
 		for (size_t j = 0; j < s->n_endpoints; j++) {
 			const struct forwarding_endpoint *e = &s->endpoints[j];
-			uint64_t key;
 
 			if (put_vip(t, fib->vips, &e->vip, &n_vips, &vip) == -1)
 				return -1;
-			key = ENDPOINT_KEY(vip, e->protocol, BE16(e->port));
-			if (put_endpoint(t, fib->endpoints, key, (uint32_t)i) ==
-			    -1)
+			if (put_endpoint(
+				t, fib->endpoints, e, vip, (uint32_t)i) == -1)
 				return -1;
 		}
 	}

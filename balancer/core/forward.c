@@ -275,7 +275,9 @@ forward_trace(const struct fib *fib, const struct flows *flows,
 	memcpy(p.destination, destination->bytes, sizeof(p.destination));
 	p.ports = BE32((uint32_t)source_port << 16 | destination_port);
 	*trace = (struct forward_trace){.reason = REASON_PASS_NOT_VIP};
-	route.vip = lookup_vip(tables, p.destination);
+	route.service = TABLES_NONE;
+	route.vip_sum = vip_sum(tables->keys, p.destination);
+	route.vip = lookup_vip(tables, p.destination, route.vip_sum);
 	if (route.vip == TABLES_NONE ||
 	    addr_is4(source) != addr_is4(destination))
 		return;

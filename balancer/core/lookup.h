@@ -11,6 +11,7 @@
 /* Where a packet goes; TABLES_NONE for what is not known. */
 struct route {
 	uint64_t hash;
+	uint64_t vip_sum; /* of the destination: tuple_hash.h */
 	uint32_t vip;
 	uint32_t service;
 	uint32_t slot; /* in tables.slots */
@@ -21,7 +22,10 @@ struct route {
 CORE_INLINE uint64_t
 lookup_half(const uint32_t words[2])
 {
-	return (uint64_t)words[1] << 32 | words[0];
+	uint64_t half;
+
+	__builtin_memcpy(&half, words, sizeof(half));
+	return half;
 }
 
 CORE_INLINE bool
@@ -37,13 +41,11 @@ CORE_SELDOM uint32_t
 lookup_vip_next(
     const struct tables *t, uint64_t first, uint64_t second, uint32_t at)
 {
-	const uint32_t addr[4] = {(uint32_t)first, (uint32_t)(first >> 32),
-	    (uint32_t)second, (uint32_t)(second >> 32)};
-
 	for (uint32_t i = 1; i < TABLES_PROBE; i++) {
 		const struct vip_entry *e = &t->vips[(at + i) & t->vip_mask];
 
-		if (lookup_same_addr(e->addr, addr))
+		if (lookup_half(e->addr) == first &&
+		    lookup_half(e->addr + 2) == second)
 			return e->vip;
 		if (e->vip == TABLES_NONE)
 			break;
@@ -51,11 +53,12 @@ lookup_vip_next(
 	return TABLES_NONE;
 }
 
-/* The number of the VIP with this address, or TABLES_NONE. */
+/* The number of the VIP with this address, whose vip_sum is given; or
+ * TABLES_NONE. */
 CORE_INLINE uint32_t
-lookup_vip(const struct tables *t, const uint32_t addr[4])
+lookup_vip(const struct tables *t, const uint32_t addr[4], uint64_t sum)
 {
-	uint32_t at = vip_hash(t->keys, addr);
+	uint32_t at = vip_hash(sum);
 	const struct vip_entry *e = &t->vips[at & t->vip_mask];
 
 	/* A free place has TABLES_NONE: no matter what its address is. */
@@ -64,7 +67,7 @@ lookup_vip(const struct tables *t, const uint32_t addr[4])
 	return lookup_vip_next(t, lookup_half(addr), lookup_half(addr + 2), at);
 }
 
-CORE_SELDOM uint32_t
+CORE_SELDOM const struct endpoint_entry *
 lookup_endpoint_next(const struct tables *t, uint64_t key, uint32_t at)
 {
 	for (uint32_t i = 1; i < TABLES_PROBE; i++) {
@@ -72,38 +75,38 @@ lookup_endpoint_next(const struct tables *t, uint64_t key, uint32_t at)
 		    &t->endpoints[(at + i) & t->endpoint_mask];
 
 		if (e->key == key)
-			return e->service;
+			return e;
 		if (e->key == ENDPOINT_FREE)
 			break;
 	}
-	return TABLES_NONE;
+	return NULL;
 }
 
-/* By exactly this key, or TABLES_NONE. */
-CORE_INLINE uint32_t
-lookup_endpoint(const struct tables *t, uint64_t key)
+/* By exactly this port, or NULL. */
+CORE_INLINE const struct endpoint_entry *
+lookup_endpoint(
+    const struct tables *t, const struct route *to, uint8_t protocol, be16 port)
 {
-	uint32_t at = endpoint_hash(t->keys, key);
+	uint64_t key = ENDPOINT_KEY(to->vip, protocol, port);
+	uint32_t at = endpoint_hash(t->keys, to->vip_sum, protocol, port);
 	const struct endpoint_entry *e = &t->endpoints[at & t->endpoint_mask];
 
 	if (LIKELY(e->key == key))
-		return e->service;
+		return e;
 	if (e->key == ENDPOINT_FREE)
-		return TABLES_NONE;
+		return NULL;
 	return lookup_endpoint_next(t, key, at);
 }
 
-/* The destination port's own service, else the one for every port. */
-CORE_INLINE uint32_t
+/* The service of to->vip: the destination port's own, else the one for every
+ * port; NULL: there is none. */
+CORE_INLINE const struct endpoint_entry *
 lookup_service(
-    const struct tables *t, uint32_t vip, uint8_t protocol, be16 port)
+    const struct tables *t, const struct route *to, uint8_t protocol, be16 port)
 {
-	uint32_t service = lookup_endpoint(
-	    t, ENDPOINT_KEY(vip, protocol, port));
+	const struct endpoint_entry *e = lookup_endpoint(t, to, protocol, port);
 
-	if (UNLIKELY(service == TABLES_NONE))
-		service = lookup_endpoint(t, ENDPOINT_KEY(vip, protocol, 0));
-	return service;
+	return LIKELY(e != NULL) ? e : lookup_endpoint(t, to, protocol, 0);
 }
 
 /* The second half of the four bytes of ports, as it stands in the packet. */
@@ -113,24 +116,23 @@ lookup_destination_port(be32 ports)
 	return LE16(LE32(ports) >> 16);
 }
 
-/* Service, hash and slot of a packet to route->vip. Reads no slot yet, so that
- * it can be prefetched. */
+/* Service, hash and slot of a packet to route->vip, or TABLES_NONE for a
+ * service. Reads no slot yet, so that it can be prefetched. */
 CORE_INLINE enum reason
 lookup_slot(const struct tables *t, const struct packet *p, struct route *route)
 {
-	const struct service_fwd *service;
+	const struct endpoint_entry *e = lookup_service(
+	    t, route, p->protocol, lookup_destination_port(p->ports));
 
-	route->service = lookup_service(
-	    t, route->vip, p->protocol, lookup_destination_port(p->ports));
-	if (route->service == TABLES_NONE)
+	if (e == NULL)
 		return REASON_DROP_NO_SERVICE;
-	service = &t->services[route->service & t->service_mask];
-	if (service->flags & SERVICE_NO_BACKEND)
+	route->service = e->service;
+	if (e->flags & SERVICE_NO_BACKEND)
 		return REASON_DROP_NO_BACKEND;
 	route->hash = tuple_hash(
 	    t->keys, p->source, p->destination, p->ports, p->protocol, p->is6);
-	route->slot = service->first_slot +
-	    (uint32_t)(route->hash >> (service->shift & 63));
+	route->slot = e->first_slot +
+	    (uint32_t)(route->hash >> (e->shift & 63));
 	return REASON_FORWARD;
 }
 

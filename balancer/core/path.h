@@ -18,7 +18,8 @@ path_resolve(const struct tables *t, const uint8_t *data, const uint8_t *end,
 {
 	enum reason reason;
 
-	route->vip = lookup_vip(t, p->destination);
+	route->vip_sum = vip_sum(t->keys, p->destination);
+	route->vip = lookup_vip(t, p->destination, route->vip_sum);
 	if (UNLIKELY(route->vip == TABLES_NONE))
 		return REASON_PASS_NOT_VIP;
 	reason = parse_transport(data, end, p);

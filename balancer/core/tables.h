@@ -4,8 +4,8 @@
  * memory-mapped maps. fib.c builds them.
  *
  *     destination address --> vips[]       VIP number
- *     {VIP, protocol, port} --> endpoints[]  service number
- *     service, tuple hash --> slots[]      backend number   (the hot array)
+ *     {VIP, protocol, port} --> endpoints[]  service and its slots
+ *     slots, tuple hash   --> slots[]      backend number   (the hot array)
  *     slot that moves     --> settled[]    backend number before the move
  *     backend             --> backends[]   outer header, next hop
  *     stable number      <--> backend      positions[], numbers[]
@@ -26,7 +26,7 @@
 /* Addresses are 16 bytes as in a packet, IPv4 as IPv4-mapped IPv6; words of
  * them are compared and hashed as they stand in memory. */
 struct vip_entry {
-	uint32_t addr[4];
+	_Alignas(8) uint32_t addr[4];
 	uint32_t vip; /* its number; TABLES_NONE: the place is free */
 	uint32_t pad[3];
 };
@@ -37,13 +37,6 @@ _Static_assert(sizeof(struct vip_entry) == 32, "two a cache line");
 #define ENDPOINT_KEY(vip, protocol, port) \
 	((uint64_t)(vip) << 32 | (uint64_t)(protocol) << 16 | (port))
 #define ENDPOINT_FREE UINT64_MAX
-
-struct endpoint_entry {
-	uint64_t key;
-	uint32_t service;
-	uint32_t pad;
-};
-_Static_assert(sizeof(struct endpoint_entry) == 16, "four a cache line");
 
 #define SERVICE_NO_BACKEND      (1u << 0) /* none, or all of them down */
 #define SERVICE_REFUSE_OVERSIZE (1u << 1)
@@ -56,6 +49,15 @@ struct service_fwd {
 	uint32_t number; /* its stable number (numbers.h), not its position */
 };
 _Static_assert(sizeof(struct service_fwd) == 16, "four a cache line");
+
+/* What each packet needs of its service stands here, one load nearer. */
+struct endpoint_entry {
+	uint64_t key;
+	uint32_t first_slot;
+	uint16_t service;
+	uint8_t shift, flags;
+};
+_Static_assert(sizeof(struct endpoint_entry) == 16, "four a cache line");
 
 /* A slot is the position of its backend. With SLOT_ASK it is not the whole
  * answer: a flow of this slot may have an entry that names another (flows.h),

@@ -50,20 +50,30 @@ tuple_hash(const struct hash_keys *keys, const uint32_t source[4],
 /* For the lookup tables, whose contents the operator chooses, multiplication by
  * a secret odd number does (Dietzfelbinger et al., J. Algorithms 1997). The
  * best bits are the topmost; exchanging bytes brings them under any mask. */
-CORE_INLINE uint32_t
-vip_hash(const struct hash_keys *keys, const uint32_t addr[4])
+CORE_INLINE uint64_t
+vip_sum(const struct hash_keys *keys, const uint32_t addr[4])
 {
 	uint64_t low = (uint64_t)LE32(addr[2]) << 32 | LE32(addr[3]);
 	uint64_t high = (uint64_t)LE32(addr[0]) << 32 | LE32(addr[1]);
 
-	return (uint32_t)__builtin_bswap64(
-	    low * keys->vip[0] + high * keys->vip[1]);
+	return low * keys->vip[0] + high * keys->vip[1];
 }
 
 CORE_INLINE uint32_t
-endpoint_hash(const struct hash_keys *keys, uint64_t key)
+vip_hash(uint64_t sum)
 {
-	return (uint32_t)__builtin_bswap64(key * keys->endpoint);
+	return (uint32_t)__builtin_bswap64(sum);
+}
+
+/* From the address, not from the number that the first table has for it: so the
+ * two lookups need not wait for each other. */
+CORE_INLINE uint32_t
+endpoint_hash(
+    const struct hash_keys *keys, uint64_t sum, uint8_t protocol, be16 port)
+{
+	uint64_t rest = (uint32_t)protocol << 16 | port;
+
+	return (uint32_t)__builtin_bswap64(sum + rest * keys->endpoint);
 }
 
 #endif

@@ -42,7 +42,7 @@ build_make() {
 	local dir=$1
 	shift
 	echo "build: make${*:+ $*}"
-	as_owner make -s -C "$dir" -j "$(nproc)" "$@" >&2
+	as_owner make -s -C "$dir" -j "${GUIDEWAY_JOBS:-$(nproc)}" "$@" >&2
 }
 
 build_is_there() {

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# What is built and run, in order: cheap and telling things first.
-# Wants: quick, builds, srcdir, and report.sh.
+# What is built and run: cheap and telling things first, and then what takes
+# long, in lanes beside each other.
+# Wants: quick, builds, srcdir, second_lab, report.sh and lanes.sh.
 
 script_timeout=420
 
@@ -11,21 +12,34 @@ run_steps() {
 	style_steps
 	build_step gcc --enable-werror || return 0
 	unit_step gcc
-	script_steps
-	[ "$quick" = no ] || return 0
+	[ "$quick" = yes ] || lane processor processor_steps
+	script_steps net
+	lane pcap lab_steps pcap "$second_lab"
+	lab_steps xdp "$GUIDEWAY_LAB_PREFIX"
+	[ "$quick" = no ] || script_steps model sim
+	lanes_join
+}
+
+# What needs nothing but the processor: with one process at a time, of low
+# priority, so that the networks of the other lanes run as if it were not there.
+# It waits the longer itself.
+processor_steps() {
+	renice -n 15 -p "$BASHPID" >/dev/null
+	export GUIDEWAY_JOBS=1 CK_TIMEOUT_MULTIPLIER=10
 	if wanted asan/ && build_step asan CC=clang --enable-sanitizers \
 	    --enable-werror; then
 		unit_step asan
 	fi
+	script_steps model sim
 	if wanted without-xdp; then
 		build_step without-xdp --without-xdp --enable-werror || true
-	fi
-	if wanted distcheck; then
-		one distcheck distcheck || true
 	fi
 	if wanted fuzz; then
 		one fuzz as_owner "$srcdir/tests/fuzz/run" --seconds 10 \
 		    --build "$builds/fuzz" || true
+	fi
+	if wanted distcheck; then
+		one distcheck distcheck || true
 	fi
 }
 
@@ -60,7 +74,7 @@ unit_step() {
 	# The name is expanded by the shell that runs the test.
 	# shellcheck disable=SC2016
 	in_group as_owner env UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	    make -s -k -C "$dir" -j "$(nproc)" check TESTS="${tests[*]}" \
+	    make -s -k -C "$dir" -j "${GUIDEWAY_JOBS:-$(nproc)}" check TESTS="${tests[*]}" \
 	    TESTS_ENVIRONMENT='CK_TAP_LOG_FILE_NAME=$$b.tap' \
 	    >"$logs/$1-check" 2>&1 || true
 	for test in "${tests[@]}"; do
@@ -91,34 +105,37 @@ unit_result() {
 	fi
 }
 
-# Every executable tests/*/*.sh that `make check` does not run itself: these
-# need root and make their own namespaces.
+# script_steps FOLDER...: every executable tests/FOLDER/*.sh that `make check`
+# does not run itself: these need root and make their own namespaces.
 script_steps() {
-	local file name listed
+	local folder file name listed
 	listed=$(make_tests "$builds/gcc")
-	for file in "$srcdir"/tests/*/*.sh; do
-		name=${file#"$srcdir/tests/"}
-		name=${name%.sh}
-		if [ -x "$file" ] && wanted "$name" &&
-		    ! grep -qx "tests/$name.sh" <<<"$listed"; then
-			script_in_turn "$name" "$file"
-		fi
+	export GUIDEWAY_BUILD=$builds/gcc
+	for folder; do
+		for file in "$srcdir/tests/$folder"/*.sh; do
+			name=${file#"$srcdir/tests/"}
+			name=${name%.sh}
+			if [ -x "$file" ] && wanted "$name" &&
+			    ! grep -qx "tests/$name.sh" <<<"$listed"; then
+				script "$name" "$file"
+			fi
+		done
 	done
 }
 
-# Those in the lab with XDP; those that are about packets with the pcap driver
-# too.
-script_in_turn() {
+# lab_steps DRIVER PREFIX: every test in the lab, in one of that prefix, whose
+# balancers have that driver.
+lab_steps() {
+	local file name
+	export GUIDEWAY_LAB_DRIVER=$1 GUIDEWAY_LAB_PREFIX=$2
 	export GUIDEWAY_BUILD=$builds/gcc
-	case $1 in
-	lab/*) GUIDEWAY_LAB_DRIVER=xdp script "$1/xdp" "$2" ;;
-	*) script "$1" "$2" ;;
-	esac
-	case $1 in
-	lab/http | lab/reload | lab/restart | lab/shares | lab/transfer)
-		GUIDEWAY_LAB_DRIVER=pcap script "$1/pcap" "$2"
-		;;
-	esac
+	for file in "$srcdir"/tests/lab/*.sh; do
+		name=${file#"$srcdir/tests/"}
+		name=${name%.sh}/$1
+		if wanted "$name"; then
+			script "$name" "$file"
+		fi
+	done
 }
 
 style_steps() {

@@ -30,14 +30,18 @@ static uint32_t
 find(const struct fib *in, const char *vip, uint8_t protocol, uint16_t port)
 {
 	struct addr addr;
-	uint32_t words[4], number;
+	const struct endpoint_entry *e;
+	struct route to;
+	uint32_t words[4];
 
 	ck_assert_int_eq(addr_parse(&addr, vip), 0);
 	memcpy(words, addr.bytes, sizeof(words));
-	number = lookup_vip(&in->tables, words);
-	if (number == TABLES_NONE)
+	to.vip_sum = vip_sum(in->tables.keys, words);
+	to.vip = lookup_vip(&in->tables, words, to.vip_sum);
+	if (to.vip == TABLES_NONE)
 		return TABLES_NONE;
-	return lookup_service(&in->tables, number, protocol, BE16(port));
+	e = lookup_service(&in->tables, &to, protocol, BE16(port));
+	return e == NULL ? TABLES_NONE : e->service;
 }
 
 /* clang-format off */
