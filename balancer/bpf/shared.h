@@ -5,10 +5,11 @@
 #ifndef BALANCER_BPF_SHARED_H
 #define BALANCER_BPF_SHARED_H
 
+#include "balancer/core/flow.h"
 #include "balancer/core/reason.h"
 #include "balancer/core/tables.h"
 
-#define XDP_LAYOUT 3u
+#define XDP_LAYOUT 4u
 
 /* Two of everything that a forwarding state consists of: one is in force. */
 #define XDP_COPIES 2u
@@ -18,9 +19,11 @@
 struct xdp_room {
 	/* Entries less one, as in struct tables. */
 	uint32_t vip_mask, endpoint_mask, service_mask, backend_mask;
+	uint32_t number_mask;
 	uint32_t chunk_mask; /* of slots */
 	/* In a value of the map `tables`, behind struct xdp_head. */
 	uint32_t vips_at, endpoints_at, services_at, backends_at, names_at;
+	uint32_t positions_at, numbers_at;
 	uint32_t tables_len;
 	/* In a value of the map `counts`, behind the reasons. */
 	uint32_t service_counts_at, service_reasons_at, backend_counts_at;
@@ -41,7 +44,8 @@ struct xdp_head {
 _Static_assert(sizeof(struct xdp_head) % 64 == 0, "whole cache lines");
 
 /* Map `slots`: an array of XDP_COPIES times chunk_mask + 1 chunks, since a
- * value must not be longer than 4 MiB before Linux 6.8. */
+ * value must not be longer than 4 MiB before Linux 6.8; and as many more, which
+ * are settled[]. */
 #define XDP_CHUNK_SHIFT 16
 #define XDP_CHUNK_SLOTS (1u << XDP_CHUNK_SHIFT)
 
@@ -52,6 +56,16 @@ _Static_assert(sizeof(struct xdp_head) % 64 == 0, "whole cache lines");
 struct xdp_count {
 	uint64_t packets;
 	uint64_t bytes;
+};
+
+/* Map `flows`: an array of buckets of entries; map `marks`: what else belongs to
+ * them. Both are for all copies, and go on from program to program. */
+#define XDP_FLOW_BUCKETS 32768u
+struct xdp_marks {
+	uint64_t overflow[FLOWS_SERVICES];
+	uint32_t now; /* tick */
+	uint32_t pad;
+	uint8_t dirty[XDP_FLOW_BUCKETS / FLOWS_DIRTY_BUCKETS];
 };
 
 /* One line that each packet for a VIP reads. */

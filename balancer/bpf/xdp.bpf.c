@@ -43,6 +43,22 @@ struct {
 	__uint(value_size, sizeof(uint64_t));
 } counts SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, XDP_FLOW_BUCKETS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, FLOW_BUCKET * sizeof(struct flow_entry));
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct xdp_marks));
+} marks SEC(".maps");
+
 /* Interfaces that frames may be redirected to, by their number. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
@@ -258,6 +274,9 @@ find_tables(struct passage *by, struct tables *t)
 		room.endpoints_at),
 	    .services = (const struct service_fwd *)(base + room.services_at),
 	    .backends = (const struct backend_fwd *)(base + room.backends_at),
+	    .positions = (const uint16_t *)(base + room.positions_at),
+	    .numbers = (const uint16_t *)(base + room.numbers_at),
+	    .number_mask = room.number_mask,
 	    .vip_mask = head->vip_mask & room.vip_mask,
 	    .endpoint_mask = head->endpoint_mask & room.endpoint_mask,
 	    .service_mask = room.service_mask,
@@ -266,24 +285,63 @@ find_tables(struct passage *by, struct tables *t)
 	return true;
 }
 
-/* The backend of a whole TCP or UDP packet with a slot, if it can be sent on
- * as it is; or NULL. */
-CORE_INLINE const struct backend_fwd *
-find_backend(struct passage *by, struct tables *t)
+/* The slots around the route's, or settled[] of them. */
+CORE_INLINE const uint16_t *
+find_chunk(const struct passage *by, uint32_t first)
 {
-	uint32_t chunk = by->copy * (room.chunk_mask + 1) +
+	uint32_t chunk = first + by->copy * (room.chunk_mask + 1) +
 	    (by->route.slot >> XDP_CHUNK_SHIFT & room.chunk_mask);
-	const struct backend_fwd *b;
 
-	t->slots = bpf_map_lookup_elem(&slots, &chunk);
+	return bpf_map_lookup_elem(&slots, &chunk);
+}
+
+CORE_INLINE bool
+find_slots(const struct passage *by, struct tables *t)
+{
+	t->slots = find_chunk(by, 0);
 	t->slot_mask = XDP_CHUNK_SLOTS - 1;
-	if (t->slots == NULL || lookup_backend(t, &by->route) != REASON_FORWARD)
-		return NULL;
-	b = &t->backends[by->route.backend];
-	return by->packet.ip_len + b->overhead > b->mtu ||
+	return t->slots != NULL;
+}
+
+/* The route's backend, if a whole TCP or UDP packet can be sent on to it as it
+ * is; or NULL. */
+CORE_INLINE const struct backend_fwd *
+find_backend(const struct passage *by, const struct tables *t)
+{
+	const struct backend_fwd *b = &t->backends[by->route.backend &
+	    t->backend_mask];
+
+	return (b->flags & BACKEND_READY) == 0 ||
+		by->packet.ip_len + b->overhead > b->mtu ||
 		by->packet.ip_len > control.mtu
 	    ? NULL
 	    : b;
+}
+
+/* The backend of a packet whose slot asks the flow table. False: it cannot be
+ * asked. */
+CORE_INLINE bool
+ask(struct passage *by, struct tables *t, const uint8_t *data,
+    const uint8_t *end)
+{
+	uint32_t bucket = (uint32_t)by->route.hash & (XDP_FLOW_BUCKETS - 1);
+	uint32_t zero = 0;
+	struct xdp_marks *m = bpf_map_lookup_elem(&marks, &zero);
+	struct flow_place place = {
+	    .bucket = bpf_map_lookup_elem(&flows, &bucket)};
+	uint8_t tcp_flags = 0;
+
+	t->settled = find_chunk(by, XDP_COPIES * (room.chunk_mask + 1));
+	if (t->settled == NULL || m == NULL || place.bucket == NULL)
+		return false;
+	place.dirty = &m->dirty[bucket / FLOWS_DIRTY_BUCKETS];
+	place.overflow = m->overflow;
+	place.now = *(volatile uint32_t *)&m->now;
+	if (by->packet.protocol == PROTOCOL_TCP)
+		tcp_flags = parse_tcp_flags(data, end, by->packet.transport);
+	by->route.backend = flow_choose_at(t, &place, &by->route,
+	    flow_packet(by->packet.protocol, tcp_flags));
+	return true;
 }
 
 /* The path of nearly all packets. What it does not know it leaves to the twin,
@@ -306,7 +364,12 @@ take(struct passage *by)
 	if (reason != REASON_FORWARD || by->packet.kind != PACKET_FLOW ||
 	    *(volatile uint32_t *)&tap.every != 0)
 		return leave_to_twin(by);
-	if (!in_force() || (b = find_backend(by, &t)) == NULL)
+	if (!in_force() || !find_slots(by, &t))
+		return XDP_PASS;
+	if (UNLIKELY(lookup_asks(&t, &by->route)))
+		return leave_to_twin(by);
+	if (lookup_backend(&t, &by->route) != REASON_FORWARD ||
+	    (b = find_backend(by, &t)) == NULL)
 		return XDP_PASS;
 	if (UNLIKELY(b->flags & BACKEND_REFLECT))
 		return leave_to_twin(by);
@@ -330,8 +393,13 @@ take_any(struct passage *by)
 		return XDP_PASS;
 	if (by->reason != REASON_FORWARD)
 		return drop(by, by->reason);
-	if (by->packet.kind != PACKET_FLOW ||
-	    (b = find_backend(by, &t)) == NULL)
+	if (by->packet.kind != PACKET_FLOW || !find_slots(by, &t))
+		return XDP_PASS;
+	if (!lookup_asks(&t, &by->route))
+		(void)lookup_backend(&t, &by->route);
+	else if (!ask(by, &t, data, end))
+		return XDP_PASS;
+	if ((b = find_backend(by, &t)) == NULL)
 		return XDP_PASS;
 	if (b->flags & BACKEND_REFLECT)
 		return b->flags & BACKEND_IPV6

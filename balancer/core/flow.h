@@ -56,6 +56,9 @@ _Static_assert(sizeof(struct flow_entry) == 16, "four a cache line");
 #define FLOW_TOLD           FLOW_FLAG(6) /* peers know of it as it is */
 #define FLOW_GUESSED        FLOW_FLAG(7) /* its beginning was not seen */
 
+/* What peers are told of when it changes. */
+#define FLOW_STAGE (FLOW_SYN_ONLY | FLOW_ONCE | FLOW_CLOSING)
+
 /* A SYN belongs to the entry of its tuple if that had a packet so short ago; a
  * client that uses its tuple anew is served by its second retransmission. */
 #define FLOW_STRAY_TICKS (4 * FLOWS_TICKS_S)
@@ -245,7 +248,7 @@ flow_seen(uint64_t state, uint8_t packet, uint32_t now)
 	next &= ~(FLOW_SYN_ONLY | FLOW_ONCE);
 	if (packet == FLOW_PACKET_TCP_END)
 		next |= FLOW_CLOSING;
-	if (((next ^ state) & (FLOW_SYN_ONLY | FLOW_ONCE | FLOW_CLOSING)) != 0)
+	if (((next ^ state) & FLOW_STAGE) != 0)
 		next &= ~FLOW_TOLD;
 	return next;
 }
@@ -384,7 +387,7 @@ flow_refresh(
     const struct flow_place *place, uint32_t at, uint64_t from, uint64_t to)
 {
 	if (flow_change(place->bucket, at, from, to) &&
-	    (from & ~to & FLOW_TOLD) != 0)
+	    ((from ^ to) & FLOW_STAGE) != 0)
 		FLOW_MARK(place->dirty);
 }
 

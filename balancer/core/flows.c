@@ -129,7 +129,7 @@ enum flows_import
 flows_import(struct flows *f, const struct flow_record *r)
 {
 	struct flow_place place = flows_place(f, r->hash);
-	uint64_t told = from_record(r, f->now), own, merged;
+	uint64_t told = from_record(r, flows_now(f)), own, merged;
 	uint32_t at;
 
 	for (int i = 0; i < FLOW_TRIES; i++) {
@@ -142,9 +142,10 @@ flows_import(struct flows *f, const struct flow_record *r)
 			return FLOWS_FULL;
 		}
 		if (((own ^ told) & FLOW_IDENTITY) == 0)
-			merged = merge(own, told, f->now);
+			merged = merge(own, told, flows_now(f));
 		else
-			merged = is_better(own, told, f->now) ? told : own;
+			merged = is_better(own, told, flows_now(f)) ? told
+								    : own;
 		if (merged == own)
 			return FLOWS_KEPT;
 		if (flow_change(place.bucket, at, own, merged))
@@ -166,7 +167,8 @@ flows_page(const struct flows *f, uint32_t *cursor, struct flow_record *records,
 			uint64_t key, state = read_entry(f, j, &key);
 
 			if (state != 0 && (state & FLOW_ONCE) == 0)
-				to_record(&records[n++], key, state, f->now);
+				to_record(
+				    &records[n++], key, state, flows_now(f));
 		}
 	*cursor = i < flows_entries(f) ? i : flows_entries(f);
 	return n;
@@ -193,7 +195,7 @@ tell_block(struct flows *f, uint32_t block, struct flow_record *records,
 				return false;
 			continue;
 		}
-		to_record(&records[(*n)++], key, state, f->now);
+		to_record(&records[(*n)++], key, state, flows_now(f));
 	}
 	return true;
 }

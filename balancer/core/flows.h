@@ -50,7 +50,15 @@ flows_blocks(const struct flows *f)
 static inline void
 flows_set_time(struct flows *f, int64_t boot_ms)
 {
-	f->now = (uint32_t)(boot_ms / FLOWS_TICK_MS) & FLOW_TIME_MASK;
+	__atomic_store_n(&f->now,
+	    (uint32_t)(boot_ms / FLOWS_TICK_MS) & FLOW_TIME_MASK,
+	    __ATOMIC_RELAXED);
+}
+
+static inline uint32_t
+flows_now(const struct flows *f)
+{
+	return __atomic_load_n(&f->now, __ATOMIC_RELAXED);
 }
 
 static inline struct flow_place
@@ -62,7 +70,7 @@ flows_place(const struct flows *f, uint64_t hash)
 	    .bucket = &f->entries[(size_t)bucket * FLOW_BUCKET],
 	    .dirty = &f->dirty[bucket / FLOWS_DIRTY_BUCKETS],
 	    .overflow = f->overflow,
-	    .now = f->now,
+	    .now = flows_now(f),
 	};
 }
 

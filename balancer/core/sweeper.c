@@ -78,13 +78,13 @@ sweep(struct sweeper *s, struct flows *f, const struct sweeper_calls *calls,
 	}
 	idle = calls->idle(ctx, service);
 	ticks = idle_ticks(state, &idle);
-	if (has_expired(state, ticks, f->now)) {
+	if (has_expired(state, ticks, flows_now(f))) {
 		s->freed += flow_change(bucket, i, state, 0);
 		return;
 	}
 	s->counting[service].entries++;
 	s->counting[service].pinned += need == SWEEPER_PINNED;
-	next = tell_again(state, key, ticks, f->now);
+	next = tell_again(state, key, ticks, flows_now(f));
 	if (next != state && flow_change(bucket, i, state, next) &&
 	    (next & FLOW_TOLD) == 0)
 		FLOW_MARK(flows_place(f, key).dirty);

@@ -196,6 +196,18 @@ xdp_install(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
 }
 
 void
+xdp_flows(const struct xdp *xdp, struct flows *to)
+{
+	xdp_plane_flows(xdp->plane, to);
+}
+
+void
+xdp_follow(struct xdp *xdp, struct fib *fib, uint32_t now)
+{
+	xdp_plane_follow(xdp->plane, fib, now);
+}
+
+void
 xdp_set_next_hop(struct xdp *xdp, size_t backend)
 {
 	if (!xdp_plane_serves(xdp->plane))

@@ -16,6 +16,7 @@ struct counters;
 struct tap_wish;
 struct event_base;
 struct fib;
+struct flows;
 struct forwarding;
 struct xdp;
 struct xdp_watch_handler;
@@ -32,6 +33,14 @@ void xdp_free(struct xdp *);
 /* Serves this fib, which must live until the next is installed. 0, or -1 with
  * `why`: serves as before. */
 int xdp_install(struct xdp *, const struct fib *, struct errmsg *why);
+
+/* The flow entries, which the program has in common with this process and those
+ * after it. */
+void xdp_flows(const struct xdp *, struct flows *);
+
+/* Every tick of FLOWS_TICK_MS or more often, and when slots of the fib that is
+ * served have changed. */
+void xdp_follow(struct xdp *, struct fib *, uint32_t now);
 
 /* Of the installed fib. */
 void xdp_set_next_hop(struct xdp *, size_t backend);

@@ -60,6 +60,9 @@ lay_out(struct xdp_room *r)
 	r->backends_at = (uint32_t)place(
 	    &next, backends, sizeof(struct backend_fwd));
 	r->names_at = (uint32_t)place(&next, services, XDP_NAME_LEN);
+	r->positions_at = (uint32_t)place(
+	    &next, r->number_mask + UINT64_C(1), sizeof(uint16_t));
+	r->numbers_at = (uint32_t)place(&next, backends, sizeof(uint16_t));
 	if (next > VALUE_MAX)
 		return -1;
 	r->tables_len = (uint32_t)next;
@@ -84,6 +87,7 @@ xdp_room_for(struct xdp_room *room, const struct tables *t,
 	    .endpoint_mask = ENDPOINTS_MIN - 1,
 	    .service_mask = SERVICES_MIN - 1,
 	    .backend_mask = BACKENDS_MIN - 1,
+	    .number_mask = BACKENDS_MIN - 1,
 	};
 	int cpus = libbpf_num_possible_cpus();
 
@@ -96,6 +100,7 @@ xdp_room_for(struct xdp_room *room, const struct tables *t,
 	    .endpoint_mask = larger(t->endpoint_mask, least->endpoint_mask),
 	    .service_mask = larger(t->service_mask, least->service_mask),
 	    .backend_mask = larger(t->backend_mask, least->backend_mask),
+	    .number_mask = larger(t->number_mask, least->number_mask),
 	    .chunk_mask = larger(
 		t->slot_mask >> XDP_CHUNK_SHIFT, least->chunk_mask),
 	    .cpus = (uint32_t)cpus,
@@ -115,6 +120,7 @@ xdp_room_holds(const struct xdp_room *room, const struct tables *t)
 	    t->endpoint_mask <= room->endpoint_mask &&
 	    t->service_mask <= room->service_mask &&
 	    t->backend_mask <= room->backend_mask &&
+	    t->number_mask <= room->number_mask &&
 	    t->slot_mask >> XDP_CHUNK_SHIFT <= room->chunk_mask;
 }
 
@@ -150,7 +156,8 @@ map_memory(const struct bpf_map *map, size_t *len)
 static int
 size_maps(struct xdp_bpf *skel, const struct xdp_room *room)
 {
-	uint32_t chunks = XDP_COPIES * (room->chunk_mask + 1);
+	/* Slots, and settled. */
+	uint32_t chunks = 2 * XDP_COPIES * (room->chunk_mask + 1);
 
 	return bpf_map__set_value_size(skel->maps.tables, room->tables_len) ||
 	    bpf_map__set_max_entries(skel->maps.slots, chunks) ||
@@ -167,6 +174,8 @@ list_maps(const struct xdp_bpf *skel, struct bpf_map *maps[XDP_MAPS])
 	maps[XDP_MAP_SLOTS] = skel->maps.slots;
 	maps[XDP_MAP_COUNTS] = skel->maps.counts;
 	maps[XDP_MAP_PORTS] = skel->maps.ports;
+	maps[XDP_MAP_FLOWS] = skel->maps.flows;
+	maps[XDP_MAP_MARKS] = skel->maps.marks;
 }
 
 /* With the maps of another object; the descriptors stay the caller's. */
@@ -174,7 +183,7 @@ static int
 reuse_maps(struct bpf_map *maps[XDP_MAPS], const int fds[XDP_MAPS])
 {
 	for (int i = 0; i < XDP_MAPS; i++) {
-		if (bpf_map__reuse_fd(maps[i], fds[i]) != 0)
+		if (fds[i] != -1 && bpf_map__reuse_fd(maps[i], fds[i]) != 0)
 			return -1;
 	}
 	return 0;
@@ -210,14 +219,14 @@ open_object(struct xdp_object *o, const struct xdp_room *room,
 		return errmsg_sys(why, "XDP program");
 	list_maps(skel, maps);
 	skel->rodata->room = o->room = *room;
-	if ((reuse != NULL ? reuse_maps(maps, reuse) : size_maps(skel, room)) !=
-	    0)
+	if (size_maps(skel, room) != 0 ||
+	    (reuse != NULL && reuse_maps(maps, reuse) != 0))
 		return errmsg_sys(why, "XDP program: maps");
 	if (xdp_bpf__load(skel) != 0)
 		return errmsg_sys(why, "XDP program: the kernel refuses it");
 	if (map_all(o, maps) == -1)
 		return errmsg_sys(why, "XDP program: memory of its maps");
-	if (reuse != NULL)
+	if (reuse != NULL && reuse[XDP_MAP_CONTROL] != -1)
 		return 0;
 	o->control->layout = XDP_LAYOUT;
 	o->control->room = *room;
@@ -269,6 +278,12 @@ xdp_object_slots(const struct xdp_object *o, uint32_t copy)
 	size_t chunks = (size_t)o->room.chunk_mask + 1;
 
 	return (uint16_t *)o->slots + copy * chunks * XDP_CHUNK_SLOTS;
+}
+
+uint16_t *
+xdp_object_settled(const struct xdp_object *o, uint32_t copy)
+{
+	return xdp_object_slots(o, XDP_COPIES + copy);
 }
 
 struct backend_fwd *

@@ -20,6 +20,8 @@ enum xdp_map {
 	XDP_MAP_SLOTS,
 	XDP_MAP_COUNTS,
 	XDP_MAP_PORTS,
+	XDP_MAP_FLOWS, /* these two: xdp_flows.h */
+	XDP_MAP_MARKS,
 	XDP_MAPS
 };
 
@@ -47,8 +49,8 @@ int xdp_room_for(struct xdp_room *, const struct tables *,
 int xdp_room_holds(const struct xdp_room *, const struct tables *);
 
 /* Loads the program, with maps of its own, all zero; or with `reuse`, those of
- * another object with this room and layout (the descriptors stay the caller's).
- * NULL with `why`. */
+ * another object with this room and layout (the descriptors stay the caller's):
+ * all, or those that are not -1. NULL with `why`. */
 struct xdp_object *xdp_object_new(
     const struct xdp_room *, const int reuse[XDP_MAPS], struct errmsg *why);
 void xdp_object_free(struct xdp_object *);
@@ -56,6 +58,7 @@ void xdp_object_free(struct xdp_object *);
 /* Where a copy's tables and slots are, to be written. */
 uint8_t *xdp_object_tables(const struct xdp_object *, uint32_t copy);
 uint16_t *xdp_object_slots(const struct xdp_object *, uint32_t copy);
+uint16_t *xdp_object_settled(const struct xdp_object *, uint32_t copy);
 struct backend_fwd *xdp_object_backends(
     const struct xdp_object *, uint32_t copy);
 

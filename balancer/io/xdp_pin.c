@@ -31,6 +31,8 @@ static const char *const map_names[XDP_MAPS] = {
     [XDP_MAP_SLOTS] = "slots",
     [XDP_MAP_COUNTS] = "counts",
     [XDP_MAP_PORTS] = "ports",
+    [XDP_MAP_FLOWS] = "flows",
+    [XDP_MAP_MARKS] = "marks",
 };
 
 /* The folder ------------------------------------------------------------ */

@@ -35,6 +35,7 @@ struct xdp_plane {
 	struct copy left;
 	struct forwarding *left_names;
 	struct counters *left_taken;
+	struct xdp_flows flows;
 	/* Backends that wait for packets under way. */
 	bool *moving;
 	size_t n_moving;
@@ -140,6 +141,15 @@ write_tables(const struct copy *to, const struct tables *t)
 	    ((size_t)t->endpoint_mask + 1) * sizeof(*t->endpoints));
 	memcpy(base + room->services_at, t->services,
 	    ((size_t)t->service_mask + 1) * sizeof(*t->services));
+	/* Numbers that this state does not know, and entries may. */
+	memset(base + room->positions_at, 0xff,
+	    ((size_t)room->number_mask + 1) * sizeof(*t->positions));
+	memcpy(base + room->positions_at, t->positions,
+	    ((size_t)t->number_mask + 1) * sizeof(*t->positions));
+	memcpy(base + room->numbers_at, t->numbers,
+	    ((size_t)t->backend_mask + 1) * sizeof(*t->numbers));
+	memcpy(xdp_object_settled(to->object, to->number), t->settled,
+	    ((size_t)t->slot_mask + 1) * sizeof(*t->settled));
 	memcpy(xdp_object_slots(to->object, to->number), t->slots,
 	    ((size_t)t->slot_mask + 1) * sizeof(*t->slots));
 }
@@ -299,9 +309,16 @@ static struct xdp_object *
 larger_object(
     struct xdp_plane *plane, const struct xdp_room *room, struct errmsg *why)
 {
-	const struct xdp_control *from = plane->current.object->control;
-	struct xdp_object *o = xdp_object_new(room, NULL, why);
+	const struct xdp_object *now = plane->current.object;
+	const struct xdp_control *from = now->control;
+	int flows[XDP_MAPS];
+	struct xdp_object *o;
 
+	for (int i = 0; i < XDP_MAPS; i++)
+		flows[i] = i == XDP_MAP_FLOWS || i == XDP_MAP_MARKS
+		    ? now->maps[i]
+		    : -1;
+	o = xdp_object_new(room, flows, why);
 	if (o == NULL)
 		return NULL;
 	o->control->mtu = from->mtu;
@@ -428,6 +445,43 @@ fail:
 		xdp_object_free(next.object);
 	discard(&p);
 	return -1;
+}
+
+/* One range of words, each by a store of its own. */
+static void
+copy_words(uint16_t *to, const uint16_t *from, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		__atomic_store_n(&to[i], from[i], __ATOMIC_RELEASE);
+}
+
+static void
+copy_changed(void *ctx, uint32_t first, uint32_t n)
+{
+	const struct xdp_plane *plane = ctx;
+	const struct tables *t = fib_tables(plane->fib);
+	const struct copy *c = &plane->current;
+
+	copy_words(xdp_object_settled(c->object, c->number) + first,
+	    t->settled + first, n);
+	copy_words(xdp_object_slots(c->object, c->number) + first,
+	    t->slots + first, n);
+}
+
+void
+xdp_plane_follow(struct xdp_plane *plane, struct fib *fib, uint32_t now)
+{
+	if (superseded(plane))
+		return;
+	xdp_flows_set_time(&plane->flows, now);
+	if (plane->fib == fib)
+		fib_changes(fib, copy_changed, plane);
+}
+
+void
+xdp_plane_flows(const struct xdp_plane *plane, struct flows *to)
+{
+	xdp_flows_lay(&plane->flows, to);
 }
 
 void
@@ -591,13 +645,18 @@ xdp_plane_new(struct xdp_object *taken, struct errmsg *why)
 	}
 	plane->any_port = true;
 	if (taken != NULL) {
+		if (xdp_flows_map(&plane->flows, taken, why) == -1) {
+			free(plane);
+			return NULL;
+		}
 		plane->current = (struct copy){
 		    taken, taken->control->copy & (XDP_COPIES - 1)};
 		return plane;
 	}
 	if (xdp_room_for(&room, &nothing, NULL, why) == -1 ||
 	    (plane->current.object = xdp_object_new(&room, NULL, why)) ==
-		NULL) {
+		NULL ||
+	    xdp_flows_map(&plane->flows, plane->current.object, why) == -1) {
 		xdp_plane_free(plane);
 		return NULL;
 	}
@@ -612,6 +671,7 @@ xdp_plane_free(struct xdp_plane *plane)
 		return;
 	forget_left(plane);
 	xdp_object_free(plane->current.object);
+	xdp_flows_unmap(&plane->flows);
 	free(plane->moving);
 	free(plane->ports);
 	free(plane);

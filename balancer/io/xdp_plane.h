@@ -32,6 +32,7 @@
 
 struct counters;
 struct fib;
+struct flows;
 struct xdp_object;
 struct xdp_plane;
 
@@ -47,6 +48,14 @@ void xdp_plane_free(struct xdp_plane *);
  * 0, or -1 with `why`: nothing has changed. */
 int xdp_plane_install(
     struct xdp_plane *, const struct fib *, struct errmsg *why);
+
+/* The program's flow entries, whatever is installed; they live as long as the
+ * plane. */
+void xdp_plane_flows(const struct xdp_plane *, struct flows *);
+
+/* Time has passed, in ticks: the program's clock. What has changed of the slots
+ * of the installed fib in place changes for it, too (fib_changes). */
+void xdp_plane_follow(struct xdp_plane *, struct fib *, uint32_t now);
 
 /* A backend of the installed fib has another next hop, as the fib says. One
  * that moves to another interface is handed up for a moment: until
