@@ -225,9 +225,28 @@ on_sweep(evutil_socket_t fd, short what, void *ctx)
 	uint32_t now = ticks_now();
 
 	serving_tick(&live->serving, now);
+	if (live->env.xdp != NULL)
+		xdp_follow(live->env.xdp, live->serving.fib, now);
 	if (live->installed && now - live->kept_at >= KEEP_TICKS &&
 	    (live->kept_moving || serving_moves(&live->serving)))
 		live_keep(live);
+}
+
+/* With XDP the program has them in maps; else they are in a file. */
+static int
+find_flows(struct live *live, const struct conf *conf, struct flows *flows,
+    struct errmsg *why)
+{
+	if (live->env.xdp != NULL) {
+		xdp_flows(live->env.xdp, flows);
+		return 0;
+	}
+	if (flow_memory_map(&live->memory, conf->run_dir, why) == -1)
+		return -1;
+	*flows = live->memory.flows;
+	if (live->predecessor == NULL)
+		(void)flows_recover(flows);
+	return 0;
 }
 
 /* What the process before this one has left, and goes on using if it is to be
@@ -236,16 +255,14 @@ static int
 start_moves(struct live *live, const struct conf *conf, struct errmsg *why)
 {
 	const struct timeval step = {0, SWEEPER_STEP_MS * 1000};
+	struct flows flows;
 	struct fib *before;
 
 	kept_open(&live->kept_files, conf->run_dir);
-	if (flow_memory_map(&live->memory, conf->run_dir, why) == -1)
+	if (find_flows(live, conf, &flows, why) == -1)
 		return -1;
-	if (live->predecessor == NULL)
-		(void)flows_recover(&live->memory.flows);
 	before = kept_load(&live->kept_files, ticks_now());
-	if (serving_remember(
-		&live->serving, &live->memory.flows, before, why) == -1)
+	if (serving_remember(&live->serving, &flows, before, why) == -1)
 		return -1;
 	live->sweep = event_new(live->base, -1, EV_PERSIST, on_sweep, live);
 	if (live->sweep == NULL || event_add(live->sweep, &step) == -1)
@@ -296,8 +313,6 @@ start_interfaces(struct live *live, const struct conf *conf, struct errmsg *why)
 	if ((live->env.tx = tx_new(why)) == NULL ||
 	    (live->nexthop = nexthop_new(live->base, &handler, why)) == NULL)
 		return -1;
-	if (start_xdp(live, conf, why) == -1)
-		return -1;
 	live->ports = ports_new(&live->env, live->nexthop, conf->interfaces,
 	    conf->n_interfaces, why);
 	if (live->ports == NULL)
@@ -336,6 +351,7 @@ start(struct live *live, const struct conf *conf, bool replaces,
 	if (live->capture == NULL)
 		return -1;
 	if (live_claim_socket(live, conf, replaces, why) == -1 ||
+	    (forwards && start_xdp(live, conf, why) == -1) ||
 	    start_moves(live, conf, why) == -1 ||
 	    (forwards && start_interfaces(live, conf, why) == -1))
 		return -1;

@@ -58,14 +58,15 @@ struct xdp_count {
 	uint64_t bytes;
 };
 
-/* Map `flows`: an array of buckets of entries; map `marks`: what else belongs to
- * them. Both are for all copies, and go on from program to program. */
+/* Map `flows`: an array of buckets of entries; map `marks`: what else belongs
+ * to them. Both are for all copies, and go on from program to program. */
 #define XDP_FLOW_BUCKETS 32768u
+#define XDP_FLOW_BLOCKS  (XDP_FLOW_BUCKETS / FLOWS_DIRTY_BUCKETS)
 struct xdp_marks {
 	uint64_t overflow[FLOWS_SERVICES];
 	uint32_t now; /* tick */
 	uint32_t pad;
-	uint8_t dirty[XDP_FLOW_BUCKETS / FLOWS_DIRTY_BUCKETS];
+	uint8_t dirty[XDP_FLOW_BLOCKS];
 };
 
 /* One line that each packet for a VIP reads. */

@@ -252,17 +252,15 @@ leave_to_twin(struct passage *by)
 	return XDP_PASS;
 }
 
-/* The tables of the copy in force. False: there are none, which cannot be. */
+/* The tables of a copy, but for its slots. False: there are none, which cannot
+ * be. The key is a copy of its own: what a helper has the address of stays in
+ * memory, and a passage is to be in registers. */
 CORE_INLINE bool
-find_tables(struct passage *by, struct tables *t)
+find_tables(uint32_t copy, struct tables *t)
 {
 	const struct xdp_head *head;
 	const uint8_t *base;
-	uint32_t copy = *(volatile uint32_t *)&control.copy;
 
-	/* A key of its own: what a helper has the address of stays in memory,
-	 * and all of `by` is to be in registers. */
-	by->copy = copy;
 	head = bpf_map_lookup_elem(&tables, &copy);
 	if (head == NULL)
 		return false;
@@ -285,20 +283,20 @@ find_tables(struct passage *by, struct tables *t)
 	return true;
 }
 
-/* The slots around the route's, or settled[] of them. */
+/* The chunk of slots that this one is in, or of settled[]. */
 CORE_INLINE const uint16_t *
-find_chunk(const struct passage *by, uint32_t first)
+find_chunk(uint32_t first, uint32_t copy, uint32_t slot)
 {
-	uint32_t chunk = first + by->copy * (room.chunk_mask + 1) +
-	    (by->route.slot >> XDP_CHUNK_SHIFT & room.chunk_mask);
+	uint32_t chunk = first + copy * (room.chunk_mask + 1) +
+	    (slot >> XDP_CHUNK_SHIFT & room.chunk_mask);
 
 	return bpf_map_lookup_elem(&slots, &chunk);
 }
 
 CORE_INLINE bool
-find_slots(const struct passage *by, struct tables *t)
+find_slots(uint32_t copy, uint32_t slot, struct tables *t)
 {
-	t->slots = find_chunk(by, 0);
+	t->slots = find_chunk(0, copy, slot);
 	t->slot_mask = XDP_CHUNK_SLOTS - 1;
 	return t->slots != NULL;
 }
@@ -308,8 +306,8 @@ find_slots(const struct passage *by, struct tables *t)
 CORE_INLINE const struct backend_fwd *
 find_backend(const struct passage *by, const struct tables *t)
 {
-	const struct backend_fwd *b = &t->backends[by->route.backend &
-	    t->backend_mask];
+	const struct backend_fwd *b =
+	    &t->backends[by->route.backend & t->backend_mask];
 
 	return (b->flags & BACKEND_READY) == 0 ||
 		by->packet.ip_len + b->overhead > b->mtu ||
@@ -318,30 +316,64 @@ find_backend(const struct passage *by, const struct tables *t)
 	    : b;
 }
 
-/* The backend of a packet whose slot asks the flow table. False: it cannot be
- * asked. */
-CORE_INLINE bool
-ask(struct passage *by, struct tables *t, const uint8_t *data,
-    const uint8_t *end)
-{
-	uint32_t bucket = (uint32_t)by->route.hash & (XDP_FLOW_BUCKETS - 1);
-	uint32_t zero = 0;
-	struct xdp_marks *m = bpf_map_lookup_elem(&marks, &zero);
-	struct flow_place place = {
-	    .bucket = bpf_map_lookup_elem(&flows, &bucket)};
-	uint8_t tcp_flags = 0;
+/* A packet whose slot asks the flow table. */
+struct question {
+	uint64_t hash;
+	uint32_t copy, service, slot;
+	uint32_t packet; /* enum flow_packet */
+};
+#define NO_ANSWER UINT32_MAX
 
-	t->settled = find_chunk(by, XDP_COPIES * (room.chunk_mask + 1));
-	if (t->settled == NULL || m == NULL || place.bucket == NULL)
-		return false;
-	place.dirty = &m->dirty[bucket / FLOWS_DIRTY_BUCKETS];
+/* The position of its backend; NO_ANSWER: it cannot be asked. A function of its
+ * own, so that the verifier goes through it once, not at the end of each way
+ * there. */
+__attribute__((noinline)) uint32_t
+guideway_ask(const struct question *q)
+{
+	struct flow_place place;
+	struct route route;
+	struct tables t;
+	struct xdp_marks *m;
+	uint32_t bucket, block, zero = 0;
+
+	if (q == NULL || !find_tables(q->copy, &t) ||
+	    !find_slots(q->copy, q->slot, &t))
+		return NO_ANSWER;
+	bucket = (uint32_t)q->hash & (XDP_FLOW_BUCKETS - 1);
+	block = bucket / FLOWS_DIRTY_BUCKETS;
+	t.settled = find_chunk(
+	    XDP_COPIES * (room.chunk_mask + 1), q->copy, q->slot);
+	place.bucket = bpf_map_lookup_elem(&flows, &bucket);
+	m = bpf_map_lookup_elem(&marks, &zero);
+	if (t.settled == NULL || m == NULL || place.bucket == NULL)
+		return NO_ANSWER;
+	BARRIER_VAR(block);
+	place.dirty = &m->dirty[block & (XDP_FLOW_BLOCKS - 1)];
 	place.overflow = m->overflow;
 	place.now = *(volatile uint32_t *)&m->now;
-	if (by->packet.protocol == PROTOCOL_TCP)
-		tcp_flags = parse_tcp_flags(data, end, by->packet.transport);
-	by->route.backend = flow_choose_at(t, &place, &by->route,
-	    flow_packet(by->packet.protocol, tcp_flags));
-	return true;
+	route.hash = q->hash;
+	route.service = q->service;
+	route.slot = q->slot;
+	return flow_choose_at(&t, &place, &route, (enum flow_packet)q->packet);
+}
+
+CORE_INLINE bool
+ask(struct passage *by, const uint8_t *data, const uint8_t *end)
+{
+	const struct packet *p = &by->packet;
+	uint8_t tcp_flags = p->protocol == PROTOCOL_TCP
+	    ? parse_tcp_flags(data, end, p->transport)
+	    : 0;
+	const struct question q = {
+	    .hash = by->route.hash,
+	    .copy = by->copy,
+	    .service = by->route.service,
+	    .slot = by->route.slot,
+	    .packet = flow_packet(p->protocol, tcp_flags),
+	};
+
+	by->route.backend = guideway_ask(&q);
+	return by->route.backend != NO_ANSWER;
 }
 
 /* The path of nearly all packets. What it does not know it leaves to the twin,
@@ -355,7 +387,8 @@ take(struct passage *by)
 	struct tables t;
 	uint32_t reason;
 
-	if (!find_tables(by, &t))
+	by->copy = *(volatile uint32_t *)&control.copy;
+	if (!find_tables(by->copy, &t))
 		return XDP_PASS;
 	reason = path_classify(&t, data, end, &by->packet, &by->route);
 	/* PASS reasons come before FORWARD, DROP reasons after it. */
@@ -364,7 +397,7 @@ take(struct passage *by)
 	if (reason != REASON_FORWARD || by->packet.kind != PACKET_FLOW ||
 	    *(volatile uint32_t *)&tap.every != 0)
 		return leave_to_twin(by);
-	if (!in_force() || !find_slots(by, &t))
+	if (!in_force() || !find_slots(by->copy, by->route.slot, &t))
 		return XDP_PASS;
 	if (UNLIKELY(lookup_asks(&t, &by->route)))
 		return leave_to_twin(by);
@@ -386,18 +419,20 @@ take_any(struct passage *by)
 	const struct backend_fwd *b;
 	struct tables t;
 
-	if (!find_tables(by, &t))
+	by->copy = *(volatile uint32_t *)&control.copy;
+	if (!find_tables(by->copy, &t))
 		return XDP_PASS;
 	by->reason = path_classify(&t, data, end, &by->packet, &by->route);
 	if (by->reason < REASON_FORWARD || !in_force())
 		return XDP_PASS;
 	if (by->reason != REASON_FORWARD)
 		return drop(by, by->reason);
-	if (by->packet.kind != PACKET_FLOW || !find_slots(by, &t))
+	if (by->packet.kind != PACKET_FLOW ||
+	    !find_slots(by->copy, by->route.slot, &t))
 		return XDP_PASS;
 	if (!lookup_asks(&t, &by->route))
 		(void)lookup_backend(&t, &by->route);
-	else if (!ask(by, &t, data, end))
+	else if (!ask(by, data, end))
 		return XDP_PASS;
 	if ((b = find_backend(by, &t)) == NULL)
 		return XDP_PASS;

@@ -60,6 +60,7 @@ number_services(
 	    FORWARDING_MAX_SERVICES * sizeof(*fib->service_of));
 	fib->services_fwd = fib_array(state->n_services,
 	    sizeof(struct service_fwd), &fib->tables.service_mask);
+	fib->tables.services = fib->services_fwd;
 	if (names != NULL)
 		fib->service_numbers = numbers_next(prev, names,
 		    state->n_services, FORWARDING_NAME_MAX,

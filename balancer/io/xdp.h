@@ -8,6 +8,7 @@
 #define BALANCER_IO_XDP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/conf.h"
 #include "common/errmsg.h"

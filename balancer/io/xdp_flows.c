@@ -10,14 +10,14 @@
 
 #define ENTRIES_LEN \
 	((size_t)XDP_FLOW_BUCKETS * FLOW_BUCKET * sizeof(struct flow_entry))
-_Static_assert(XDP_FLOW_BUCKETS * FLOW_BUCKET == FLOWS_DEFAULT,
+_Static_assert(XDP_FLOW_BUCKETS *FLOW_BUCKET == FLOWS_DEFAULT,
     "as many as the other drivers have");
 
 static void *
 map(const struct xdp_object *o, enum xdp_map which, size_t len)
 {
-	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED,
-	    o->maps[which], 0);
+	void *at = mmap(
+	    NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, o->maps[which], 0);
 
 	return at == MAP_FAILED ? NULL : at;
 }

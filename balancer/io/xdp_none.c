@@ -24,6 +24,16 @@ xdp_install(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
 }
 
 void
+xdp_flows(const struct xdp *xdp, struct flows *to)
+{
+}
+
+void
+xdp_follow(struct xdp *xdp, struct fib *fib, uint32_t now)
+{
+}
+
+void
 xdp_set_next_hop(struct xdp *xdp, size_t backend)
 {
 }

@@ -13,6 +13,7 @@
 #include "balancer/core/fib.h"
 #include "balancer/core/tables.h"
 #include "balancer/io/xdp_counts.h"
+#include "balancer/io/xdp_flows.h"
 #include "balancer/io/xdp_grace.h"
 #include "balancer/io/xdp_object.h"
 #include "common/forwarding.h"
