@@ -193,10 +193,25 @@ pack(struct cluster_edge *e, const struct peer_message *m)
 	return e->bytes != NULL;
 }
 
+/* Flow notices leave room in the queue for all else, which must not wait for
+ * long, and go without when there is not enough. */
+static bool
+is_crowded(const struct cluster_edge *e, const struct core_output *o)
+{
+	return o->message->kind == PEER_FLOW_BATCH &&
+	    peer_net_queued(e->net, o->session) > PEER_QUEUE_LOW;
+}
+
 static bool
 send_message(struct cluster_edge *e, const struct core_output *o,
     struct core_event *next)
 {
+	if (is_crowded(e, o)) {
+		next->type = CORE_PEER_FLOWS_DROPPED;
+		next->session = o->session;
+		next->n = flow_batch_count(&o->message->flow_batch.flows);
+		return true;
+	}
 	if (!pack(e, o->message)) {
 		log_warnx("peer", "out of memory: a message is not sent");
 		return false; /* heartbeats show what is missing */

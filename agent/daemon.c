@@ -18,6 +18,7 @@
 #include "agent/cluster_edge.h"
 #include "agent/core/core.h"
 #include "agent/ctl/ctl.h"
+#include "agent/flow_link.h"
 #include "agent/reload.h"
 #include "agent/store.h"
 #include "common/log.h"
@@ -30,8 +31,9 @@ struct follow_up {
 	bool failed;
 	struct errmsg why; /* failed: becomes event.text */
 };
-/* Of the most that a step can have, dials, failed sends and failed probes. */
-#define FOLLOW_UPS_MAX (2 * CORE_PEERS_MAX + CORE_PROBES_MAX + 8)
+/* Of the most that a step can have, dials, failed sends (of notices and of all
+ * else) and failed probes. */
+#define FOLLOW_UPS_MAX (6 * CORE_PEERS_MAX + CORE_PROBES_MAX + 8)
 
 struct daemon {
 	const char *config;
@@ -42,6 +44,8 @@ struct daemon {
 	struct follow_up follow_ups[FOLLOW_UPS_MAX]; /* the oldest first */
 	size_t n_follow_ups;
 	struct balancer_link *link;
+	struct flow_link *flow_link;
+	bool flows_broken; /* in this step; what else was to go there is void */
 	struct ctl *ctl;
 	struct cluster_edge *edge;
 	struct routes *routes;   /* these two: NULL when nothing is ... */
@@ -92,6 +96,28 @@ dial(struct daemon *d)
 		follow_up(d, CORE_BALANCER_UP);
 	else
 		follow_up_failed(d, CORE_BALANCER_LOST, why.text);
+}
+
+static void
+dial_flows(struct daemon *d)
+{
+	struct errmsg why;
+
+	if (flow_link_dial(d->flow_link, &why) == 0)
+		follow_up(d, CORE_FLOWS_UP);
+	else
+		follow_up_failed(d, CORE_FLOWS_LOST, why.text);
+}
+
+static void
+ask_flows(struct daemon *d, const struct core_output *o)
+{
+	if (d->flows_broken ||
+	    flow_link_ask(d->flow_link, o->id, o->flow_request) == 0)
+		return;
+	d->flows_broken = true;
+	flow_link_hangup(d->flow_link);
+	follow_up_failed(d, CORE_FLOWS_LOST, "out of memory for a request");
 }
 
 static void
@@ -177,6 +203,15 @@ carry_out(struct daemon *d, const struct core_output *o)
 		if (cluster_edge_do(d->edge, o, &next))
 			follow_up(d, next.type)->event = next;
 		return true;
+	case CORE_FLOWS_DIAL:
+		dial_flows(d);
+		return true;
+	case CORE_FLOWS_HANGUP:
+		flow_link_hangup(d->flow_link);
+		return true;
+	case CORE_FLOWS_ASK:
+		ask_flows(d, o);
+		return true;
 	case CORE_REPLY:
 		ctl_reply(d->ctl, o->client, &o->reply);
 		return true;
@@ -211,6 +246,7 @@ carry_out_all(struct daemon *d)
 {
 	bool broken = false;
 
+	d->flows_broken = false;
 	cluster_edge_begin(d->edge);
 	for (size_t i = 0; i < d->outputs->n; i++) {
 		const struct core_output *o = &d->outputs->items[i];
@@ -279,6 +315,20 @@ on_balancer_lost(void *ctx, const char *why)
 }
 
 static void
+on_flow_reply(void *ctx, struct flow_reply *reply)
+{
+	daemon_step(ctx,
+	    (struct core_event){.type = CORE_FLOWS_REPLY, .flow_reply = reply});
+}
+
+static void
+on_flows_lost(void *ctx, const char *why)
+{
+	daemon_step(
+	    ctx, (struct core_event){.type = CORE_FLOWS_LOST, .text = why});
+}
+
+static void
 on_routes(void *ctx)
 {
 	struct daemon *d = ctx;
@@ -319,6 +369,11 @@ on_cluster(void *ctx, struct core_event event)
 static const struct balancer_link_events link_events = {
     .reply = on_balancer_reply,
     .lost = on_balancer_lost,
+};
+
+static const struct flow_link_events flow_link_events = {
+    .reply = on_flow_reply,
+    .lost = on_flows_lost,
 };
 
 static const struct ctl_events ctl_events = {
@@ -423,7 +478,8 @@ open_sockets(struct daemon *d, const char *run_dir, struct errmsg *why)
 
 	snprintf(path, sizeof(path), "%s/balancer.sock", run_dir);
 	d->link = balancer_link_new(d->base, path, &link_events, d);
-	if (d->link == NULL)
+	d->flow_link = flow_link_new(d->base, path, &flow_link_events, d);
+	if (d->link == NULL || d->flow_link == NULL)
 		return errmsg_set(why, "%s: out of memory", path);
 	snprintf(path, sizeof(path), "%s/agent.sock", run_dir);
 	d->ctl = ctl_new(d->base, path, &ctl_events, d, why);
@@ -509,6 +565,7 @@ daemon_close(struct daemon *d)
 	birdctl_free(d->birdctl);
 	routes_free(d->routes); /* and leaves the routes as they are */
 	balancer_link_free(d->link);
+	flow_link_free(d->flow_link);
 	core_outputs_free(d->outputs);
 	core_free(d->core);
 	if (d->tick != NULL)

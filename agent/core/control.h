@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/balancer_report.h"
+#include "common/flows_batch.h"
 #include "common/forwarding.h"
 
 struct arena;
@@ -23,6 +24,7 @@ enum control_kind {
 	CONTROL_CHANGE,  /* of services or backends */
 	CONTROL_CLUSTER,
 	CONTROL_LEAVE, /* the reply only says that it is accepted */
+	CONTROL_HELD,
 };
 
 #define CONTROL_GRACEFUL_DEFAULT UINT32_MAX /* as configured */
@@ -58,6 +60,7 @@ struct control_request {
 	uint32_t graceful_s; /* how long to mark the routes before */
 	bool force;          /* though no other node would be left */
 	const struct control_change *change; /* CHANGE; borrowed by the call */
+	struct addr backend;                 /* CONTROL_HELD, with service */
 };
 
 struct control_member {
@@ -93,6 +96,24 @@ struct control_service {
 	uint64_t packets, bytes;
 	const struct report_counter *drops;
 	size_t n_drops;
+	/* As in struct report_service. */
+	uint64_t moving, marked, entries, pinned, overflow;
+};
+
+/* Flow notices of this node since the agent started; entries, unless it says
+ * otherwise. */
+struct control_flows {
+	bool connected;    /* to the balancer, for flows */
+	uint64_t sent;     /* told to peers, each once */
+	uint64_t dropped;  /* not told to a peer, for want of room */
+	uint64_t taken;    /* learnt from peers */
+	uint64_t refused;  /* of peers, and not learnt */
+	uint64_t unlearnt; /* of peers, that the balancer was not given */
+	uint64_t pulls;    /* times that all was asked for, for something was
+			      missed */
+	uint64_t heals;    /* times that settled was another one for long */
+	uint64_t joins_missed;   /* times that nobody told before announcing */
+	uint64_t flushes_missed; /* drains that did not wait for all */
 };
 
 struct control_node {
@@ -104,6 +125,8 @@ struct control_node {
 	bool balancer_connected, in_sync;
 	const char *balancer_error;             /* "": none */
 	const struct balancer_status *balancer; /* NULL: never heard */
+	bool has_flows; /* an older agent tells nothing of them */
+	struct control_flows flows;
 };
 
 /* What must be so for anything to be announced. */
@@ -114,7 +137,7 @@ struct control_condition {
 };
 
 struct control_drain {
-	/* off, marked, withdrawn, drained (drain.h); asking: the node is to be
+	/* off, marked, withdrawn, drained (drain.h); marked: the node is to be
 	 * drained, and waits for another one's grant */
 	const char *phase;
 	bool by_operator, temporary;
@@ -212,6 +235,18 @@ struct control_cluster {
 	size_t n_file_differs;
 };
 
+/* What still asks for a backend of a service, node by node. */
+struct control_held_node {
+	const char *name;
+	bool known; /* it has answered, and its balancer serves its tables */
+	struct flow_held held;
+};
+
+struct control_held {
+	struct control_held_node *nodes; /* that are heard */
+	size_t n_nodes;
+};
+
 struct control_reply {
 	enum control_kind kind;
 	const char *error;        /* CONTROL_ERROR: one line */
@@ -222,6 +257,7 @@ struct control_reply {
 	struct trace_answer trace;      /* CONTROL_TRACE */
 	struct control_outcome outcome; /* CONTROL_CHANGE */
 	struct control_cluster cluster; /* CONTROL_CLUSTER */
+	struct control_held held;       /* CONTROL_HELD */
 };
 
 #endif

@@ -19,6 +19,7 @@ free_retired(struct core *core)
 		spec_view_free(core->retired[i].view);
 	}
 	core->n_retired = 0;
+	flows_free_retired(core);
 }
 
 struct core *
@@ -32,6 +33,7 @@ core_new(struct mono now, uint64_t entropy)
 	core->random = entropy;
 	link_init(core, now);
 	announce_init(core, now);
+	flows_init(core, now);
 	if (cluster_init(core, now) == 0)
 		return core;
 	core_free(core);
@@ -45,6 +47,7 @@ core_free(struct core *core)
 		return;
 	balancer_reply_free(core->heard);
 	announce_clear(core);
+	flows_clear(core);
 	cluster_clear(core);
 	free_retired(core);
 	plan_free(core->plan);
@@ -78,6 +81,10 @@ core_outputs_clear(struct core_outputs *out)
 	out->arena = NULL;
 	balancer_reply_free(out->kept);
 	out->kept = NULL;
+	flow_reply_free(out->kept_flows);
+	out->kept_flows = NULL;
+	peer_message_free(out->kept_message);
+	out->kept_message = NULL;
 	out->n = 0;
 }
 
@@ -292,7 +299,7 @@ core_step(struct core *core, struct mono now, const struct core_event *event,
 		break;
 	case CORE_PEER_MESSAGE:
 		peer_heard(core, now, event->session, event->message, out);
-		peer_message_free(event->message);
+		out->kept_message = event->message; /* may be borrowed from */
 		break;
 	case CORE_PEER_MALFORMED:
 		peer_malformed(core, now, event->session, event->text, out);
@@ -313,6 +320,19 @@ core_step(struct core *core, struct mono now, const struct core_event *event,
 		checks_result(core->cluster.checks, now, event->id,
 		    event->result, event->text);
 		break;
+	case CORE_FLOWS_UP:
+		flows_up(core, now, out);
+		break;
+	case CORE_FLOWS_LOST:
+		flows_lost(core, now, event->text, out);
+		break;
+	case CORE_FLOWS_REPLY:
+		flows_reply(core, now, event->flow_reply, out);
+		out->kept_flows = event->flow_reply; /* likewise */
+		break;
+	case CORE_PEER_FLOWS_DROPPED:
+		flows_dropped(core, event->session, event->n);
+		break;
 	case CORE_STOPPING:
 		peers_goodbye(core, out);
 		return;
@@ -321,6 +341,7 @@ core_step(struct core *core, struct mono now, const struct core_event *event,
 	}
 	cluster_tick(core, now, out);
 	link_tick(core, now, out);
+	flows_tick(core, now, out);
 	command_tick(core, now, out);
 	announce_tick(core, now, out);
 }
@@ -331,6 +352,7 @@ core_wakeup(const struct core *core)
 	struct mono next = link_wakeup(core);
 
 	earlier(&next, cluster_wakeup(core));
+	earlier(&next, flows_wakeup(core));
 	earlier(&next, command_wakeup(core));
 	earlier(&next, announce_wakeup(core));
 	return next;

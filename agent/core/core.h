@@ -39,6 +39,7 @@
 #include "agent/core/bird_report.h"
 #include "agent/core/checks.h"
 #include "agent/core/control.h"
+#include "agent/core/flow_reply.h"
 #include "agent/core/peer_message.h"
 #include "agent/core/replica.h"
 #include "agent/core/vip_routes.h"
@@ -76,8 +77,13 @@ enum core_event_type {
 	CORE_PEER_DOWN,      /* session, text: why; not after CORE_PEER_CLOSE */
 	CORE_PEER_REFUSED,   /* node, text: why; it called, and is not let in */
 	CORE_PROBE_RESULT,   /* id, result, text: why (may be NULL) */
-	CORE_STOPPING,       /* nothing but carrying out its outputs follows */
-	CORE_TICK,           /* nothing but time has passed */
+	CORE_FLOWS_UP,       /* the dial for flows succeeded */
+	CORE_FLOWS_LOST,     /* text: why; also when the dial failed */
+	CORE_FLOWS_REPLY,    /* flow_reply */
+	CORE_PEER_FLOWS_DROPPED, /* session, n: that many entries were not
+				    queued, to leave room for the rest */
+	CORE_STOPPING, /* nothing but carrying out its outputs follows */
+	CORE_TICK,     /* nothing but time has passed */
 };
 
 /* What is remembered over a restart. */
@@ -107,6 +113,8 @@ struct core_event {
 	enum check_result result;
 	const struct vip_routes *routes; /* borrowed */
 	struct bird_report *bird;        /* taken */
+	struct flow_reply *flow_reply;   /* taken */
+	size_t n;
 };
 
 enum core_output_type {
@@ -125,6 +133,9 @@ enum core_output_type {
 	CORE_PEER_CLOSE,  /* session, text: why; what was sent goes out first */
 	CORE_PROBE_START, /* id, probe */
 	CORE_PROBE_CANCEL, /* id */
+	CORE_FLOWS_DIAL,   /* connect to the balancer once more, for flows */
+	CORE_FLOWS_HANGUP, /* close that connection; no event is expected */
+	CORE_FLOWS_ASK,    /* id, flow_request: over it */
 	CORE_REPLY,        /* client, reply: exactly one for each command */
 	CORE_LOG,          /* level, text */
 };
@@ -150,6 +161,7 @@ struct core_output {
 	struct checks_start probe;            /* likewise what it points at */
 	const struct vip_route_entry *routes; /* borrowed until the next step */
 	size_t n_routes;
+	const struct flow_request *flow_request; /* likewise */
 	enum core_level level;
 	struct errmsg text;
 };
@@ -159,6 +171,8 @@ struct core_outputs {
 	size_t n;
 	struct arena *arena; /* what replies point at ... */
 	struct balancer_reply *kept;
+	struct flow_reply *kept_flows;
+	struct peer_message *kept_message;
 };
 
 struct core;

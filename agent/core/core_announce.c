@@ -255,8 +255,10 @@ announce_verdict(const struct core *core, struct mono now)
 	if (!a->kernel.device || link_silent(core, now) ||
 	    core->cluster.join == JOIN_OUT)
 		return GATE_NO;
+	/* One that lacks what the others know of flows would break them. */
 	if (fit(core))
-		return reached(now, after_ms(a->unfit_at, SETTLE_MS))
+		return reached(now, after_ms(a->unfit_at, SETTLE_MS)) &&
+			!flows_join_pending(core)
 		    ? GATE_YES
 		    : GATE_KEEP;
 	if (installing(core) || !reached(now, a->hold_until) ||
@@ -293,7 +295,7 @@ announce_wanted(const struct core *core, const struct gate_vip *v)
 	case DRAIN_QUIET:
 		break;
 	}
-	return VIP_ROUTE_NONE;
+	return flows_holds_routes(core);
 }
 
 enum vip_route
@@ -389,6 +391,7 @@ announce_tick(struct core *core, struct mono now, struct core_outputs *out)
 	gate_step(core->gate, now, verdict);
 	drain_step(&core->drain, now, drain_gone(core),
 	    core->conf->announce.drain_quiet_s);
+	flows_flush(core, now, out);
 	/* The first set goes out in any case: what is found may be stale. */
 	if (want(core) || (a->adopted && !a->put))
 		put_routes(core, now, out);

@@ -14,6 +14,7 @@
 
 #include "agent/core/checks.h"
 #include "agent/core/core.h"
+#include "agent/core/core_flows.h"
 #include "agent/core/freshness.h"
 #include "agent/core/peer_message.h"
 #include "agent/core/replica.h"
@@ -89,6 +90,8 @@ struct peer {
 	struct mono root_differs;     /* likewise, of the tables */
 	enum core_level differs_told; /* CORE_INFO: nothing */
 	bool granted;                 /* this attempt */
+
+	struct peer_flows flows; /* the part that outlives sessions, too */
 };
 
 /* A session without a name as yet: somebody has called. */

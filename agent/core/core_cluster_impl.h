@@ -41,6 +41,8 @@ void peers_reread(struct core *, struct mono now, const struct conf *before,
     struct core_outputs *);
 void peers_clear(struct core *);
 struct peer *peer_find(struct core *, const char *name);
+/* Whom we talk to over it; NULL: nobody any more. */
+struct peer *peer_of_session(struct core *, uint64_t session);
 const struct peer *peer_find_const(const struct core *, const char *name);
 /* In the outputs' arena, zeroed. NULL: out of memory. */
 struct peer_message *peer_message_put(

@@ -153,6 +153,9 @@ command_new(struct core *core, struct mono now, uint64_t client,
 	case CONTROL_LEAVE:
 		leave(core, client, q, out);
 		return;
+	case CONTROL_HELD:
+		held_command(core, now, client, q, out);
+		return;
 	case CONTROL_ERROR:
 	case CONTROL_STATUS:
 	case CONTROL_SERVICE:
@@ -178,6 +181,7 @@ void
 command_gone(struct core *core, uint64_t client)
 {
 	change_gone(core, client);
+	held_gone(core, client);
 	for (size_t i = 0; i < core->n_pending; i++)
 		if (core->pending[i].client == client) {
 			drop(core, i);

@@ -156,6 +156,7 @@ begin_talking(struct core *core, struct mono now, struct peer *p,
 	/* The record first, else the beat makes it be asked for. */
 	sync_send_own(core, p, out);
 	beat_send(core, now, p, out);
+	flows_peer_up(core, p, out);
 }
 
 void

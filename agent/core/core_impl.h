@@ -3,7 +3,8 @@
  * through for changes; core_link.c is the dialogue with the balancer;
  * core_command.c answers operators; core_announce.c judges what is announced,
  * core_bird.c what has become of it, and core_drain.c takes the commands for
- * that. core_cluster.h lists those for the cluster. */
+ * that. core_cluster.h lists those for the cluster, core_flows.h those for flow
+ * notices. */
 #ifndef AGENT_CORE_CORE_IMPL_H
 #define AGENT_CORE_CORE_IMPL_H
 
@@ -11,6 +12,7 @@
 
 #include "agent/core/core.h"
 #include "agent/core/core_cluster.h"
+#include "agent/core/core_flows.h"
 #include "agent/core/drain.h"
 #include "agent/core/gate.h"
 #include "agent/core/plan.h"
@@ -144,6 +146,7 @@ struct core {
 	struct gate *gate; /* of the plan; NULL without one */
 	struct announce announce;
 	struct drain drain;
+	struct flows flows;
 };
 
 static inline struct mono
@@ -340,5 +343,6 @@ int report_announce(const struct core *, struct mono now, struct arena *,
     struct control_announce *);
 
 #include "agent/core/core_cluster_impl.h"
+#include "agent/core/core_flows_impl.h"
 
 #endif

@@ -86,6 +86,7 @@ forget(struct core *core)
 	if (core->plan != NULL)
 		plan_forget_served(core->plan);
 	announce_link_lost(core);
+	core->flows.has_settled = false;
 }
 
 static void
@@ -306,6 +307,7 @@ pong_heard(struct core *core, struct mono now, const struct balancer_pong *pong,
     struct core_outputs *out)
 {
 	announce_pong(core, now, pong);
+	flows_pong(core, pong);
 	if (serves_generation(core, now, pong->generation, out) &&
 	    !core->announce.next_hops_known && !is_asked(core, ASK_STATUS))
 		link_ask_status(core, now, false, out);

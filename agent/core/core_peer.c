@@ -86,6 +86,14 @@ find_session(struct core *core, uint64_t session)
 	return NULL;
 }
 
+struct peer *
+peer_of_session(struct core *core, uint64_t session)
+{
+	struct peer *p = find_session(core, session);
+
+	return p != NULL && p->state == PEER_TALKING ? p : NULL;
+}
+
 static struct guest *
 find_guest(struct core *core, uint64_t session)
 {
@@ -327,6 +335,16 @@ talk(struct core *core, struct mono now, struct peer *p, struct peer_message *m,
 		break;
 	case PEER_ERROR:
 		refused_by(core, now, p, m->error.text, out);
+		break;
+	case PEER_FLOW_BATCH:
+	case PEER_FLOW_BEAT:
+	case PEER_FLOW_MARK:
+	case PEER_FLOW_PULL:
+	case PEER_FLOW_PAGE:
+	case PEER_FLOW_SETTLED:
+	case PEER_HELD_ASK:
+	case PEER_HELD_ANSWER:
+		flows_heard(core, now, p, m, out);
 		break;
 	}
 }

@@ -3,8 +3,8 @@
  * bytes and back, and gives on only what is within the bounds named here; the
  * core decides what they mean.
  *
- * All messages but the drain's are joins: to hear one twice, or late, or over
- * another session, changes nothing. */
+ * All messages but the drain's and those about flows are joins: to hear one
+ * twice, or late, or over another session, changes nothing. */
 #ifndef AGENT_CORE_PEER_MESSAGE_H
 #define AGENT_CORE_PEER_MESSAGE_H
 
@@ -15,6 +15,7 @@
 #include "agent/core/freshness.h"
 #include "agent/core/replica.h"
 #include "common/addr.h"
+#include "common/flows_batch.h"
 #include "common/forwarding.h"
 #include "common/health.h"
 
@@ -41,8 +42,17 @@ enum peer_message_kind {
 	PEER_DRAIN_GRANT,
 	PEER_GOODBYE,
 	PEER_ERROR, /* and the session ends */
+	/* Those that an older version skips: */
+	PEER_FLOW_BATCH,
+	PEER_FLOW_BEAT,
+	PEER_FLOW_MARK,
+	PEER_FLOW_PULL,
+	PEER_FLOW_PAGE,
+	PEER_FLOW_SETTLED,
+	PEER_HELD_ASK,
+	PEER_HELD_ANSWER,
 };
-#define PEER_MESSAGE_KINDS (PEER_ERROR + 1)
+#define PEER_MESSAGE_KINDS (PEER_HELD_ANSWER + 1)
 
 /* The first message in each direction, and only the first. */
 struct peer_hello {
@@ -152,6 +162,60 @@ struct peer_error {
 	char text[PEER_TEXT_MAX]; /* one printable line */
 };
 
+/* Flow notices: core_flows.h has what they are for. */
+struct peer_flow_batch {
+	uint64_t seq; /* of the sender's life; without gaps, unless one is */
+	struct flow_batch flows; /* FLOWS_BATCH_MAX at most */
+};
+
+struct peer_flow_beat {
+	uint64_t seq; /* of the last batch; 0: none yet */
+	bool joined;  /* it knows what the others know, or there are none */
+	bool has_settled;
+	uint8_t settled[REPLICA_DIGEST_LEN]; /* digest of what slots settled
+						on */
+};
+
+struct peer_flow_mark {
+	uint64_t mark;
+	bool ack; /* of the other side's */
+};
+
+struct peer_flow_pull {
+	uint64_t pull;
+	bool settled;    /* else entries */
+	uint32_t cursor; /* 0: from the beginning */
+};
+
+/* The answer: a part, and whether there is more. */
+struct peer_flow_page {
+	uint64_t pull;
+	bool unable;             /* the balancer cannot be asked now */
+	struct flow_batch flows; /* FLOWS_PAGE_MAX at most */
+	uint32_t next;           /* the cursor of the next part ... */
+	bool more;               /* ... if there is one */
+};
+
+struct peer_flow_settled {
+	uint64_t pull;
+	bool unable;
+	struct settled_batch settled; /* SETTLED_PART_MAX slots at most */
+	uint32_t next;
+	bool more;
+};
+
+struct peer_held_ask {
+	uint64_t ask;
+	char service[FORWARDING_NAME_MAX];
+	struct addr backend;
+};
+
+struct peer_held_answer {
+	uint64_t ask;
+	bool known; /* its balancer serves its tables, and has answered */
+	struct flow_held held;
+};
+
 struct peer_message {
 	enum peer_message_kind kind;
 	union {
@@ -167,6 +231,14 @@ struct peer_message {
 		struct peer_drain_grant drain_grant;
 		enum goodbye_reason goodbye;
 		struct peer_error error;
+		struct peer_flow_batch flow_batch;
+		struct peer_flow_beat flow_beat;
+		struct peer_flow_mark flow_mark;
+		struct peer_flow_pull flow_pull;
+		struct peer_flow_page flow_page;
+		struct peer_flow_settled flow_settled;
+		struct peer_held_ask held_ask;
+		struct peer_held_answer held_answer;
 	};
 	struct arena *arena; /* holds what the pointers point at; may be NULL */
 };

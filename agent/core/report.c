@@ -73,6 +73,11 @@ service_summary(const struct core *core, size_t i, struct control_service *to)
 		to->bytes = counters->bytes;
 		to->drops = counters->drops;
 		to->n_drops = counters->n_drops;
+		to->moving = counters->moving;
+		to->marked = counters->marked;
+		to->entries = counters->entries;
+		to->pinned = counters->pinned;
+		to->overflow = counters->overflow;
 	}
 }
 
@@ -137,6 +142,8 @@ report_status(const struct core *core, struct mono now, struct arena *arena,
 	node->in_sync = serves_plan(core);
 	node->balancer_error = report_sync(core);
 	node->balancer = core->heard != NULL ? &core->heard->status : NULL;
+	node->has_flows = true;
+	node->flows = core->flows.stats;
 	if (core->plan == NULL)
 		return 0;
 	if (report_announce(core, now, arena, &reply->announce) == -1)

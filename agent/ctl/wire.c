@@ -9,6 +9,7 @@
 
 #include "agent/ctl/wire_announce.h"
 #include "agent/ctl/wire_cluster.h"
+#include "agent/ctl/wire_flows.h"
 #include "agent/ctl/wire_service.h"
 
 #include "common/budget.h"
@@ -56,6 +57,11 @@ ctl_wire_put_request(struct evbuffer *out, const struct control_request *q)
 	case CONTROL_CLUSTER:
 	case CONTROL_LEAVE:
 		rc = cluster_request_pack(arena, &m, q);
+		break;
+	case CONTROL_HELD:
+		m.body_case = GUIDEWAY__CONTROL__REQUEST__BODY_HELD;
+		m.held = held_request_pack(arena, q);
+		rc = m.held != NULL ? 0 : -1;
 		break;
 	case CONTROL_ERROR:
 		rc = -1;
@@ -106,6 +112,9 @@ request_read(struct control_request *q, struct control_change *change,
 	case GUIDEWAY__CONTROL__REQUEST__BODY_LEAVE:
 		q->kind = CONTROL_LEAVE;
 		return 0;
+	case GUIDEWAY__CONTROL__REQUEST__BODY_HELD:
+		q->kind = CONTROL_HELD;
+		return held_request_read(q, m->held, why);
 	case GUIDEWAY__CONTROL__REQUEST__BODY__NOT_SET:
 	default:
 		return errmsg_set(why,
@@ -147,6 +156,9 @@ node_pack(struct arena *arena, const struct control_node *n)
 	m->balancer_connected = n->balancer_connected;
 	m->in_sync = n->in_sync;
 	m->balancer_error = field_of_text(n->balancer_error);
+	if (n->has_flows &&
+	    (m->flows = flow_notices_pack(arena, &n->flows)) == NULL)
+		return NULL;
 	if (n->balancer == NULL)
 		return m;
 	m->balancer = balancer_status_to_message(arena, n->balancer);
@@ -167,6 +179,8 @@ node_read(struct fields *f, struct control_node *n, const MsgNode *m)
 	n->in_sync = m->in_sync;
 	n->balancer_error = fields_text(
 	    f, &m->balancer_error, "node.balancer_error");
+	if ((n->has_flows = m->flows != NULL))
+		flow_notices_read(&n->flows, m->flows);
 	if (m->balancer == NULL)
 		return;
 	status = arena_alloc(f->arena, 1, sizeof(*status));
@@ -292,6 +306,10 @@ reply_pack(struct arena *arena, MsgReply *m, const struct control_reply *r)
 	case CONTROL_LEAVE:
 		m->body_case = GUIDEWAY__CONTROL__REPLY__BODY_LEAVE;
 		return accepted_pack(arena, &m->leave, r);
+	case CONTROL_HELD:
+		m->body_case = GUIDEWAY__CONTROL__REPLY__BODY_HELD;
+		m->held = held_pack(arena, &r->held);
+		return m->held != NULL ? 0 : -1;
 	case CONTROL_ERROR:
 		break;
 	}
@@ -363,6 +381,10 @@ reply_read(struct arena *arena, struct control_reply *r, const MsgReply *m,
 	case GUIDEWAY__CONTROL__REPLY__BODY_LEAVE:
 		r->kind = CONTROL_LEAVE;
 		r->node.name = fields_text(&f, &m->leave->node, "node");
+		break;
+	case GUIDEWAY__CONTROL__REPLY__BODY_HELD:
+		r->kind = CONTROL_HELD;
+		held_read(&f, &r->held, m->held);
 		break;
 	case GUIDEWAY__CONTROL__REPLY__BODY__NOT_SET:
 	default:

@@ -63,6 +63,38 @@ body_pack(struct arena *arena, MsgEnvelope *e, const struct peer_message *m)
 	case PEER_ERROR:
 		e->body_case = GUIDEWAY__CLUSTER__ENVELOPE__BODY_ERROR;
 		return (e->error = error_pack(arena, &m->error)) != NULL;
+	case PEER_FLOW_BATCH:
+		e->body_case = GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_BATCH;
+		return (e->flow_batch = flow_batch_pack(
+			    arena, &m->flow_batch)) != NULL;
+	case PEER_FLOW_BEAT:
+		e->body_case = GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_BEAT;
+		return (e->flow_beat = flow_beat_pack(arena, &m->flow_beat)) !=
+		    NULL;
+	case PEER_FLOW_MARK:
+		e->body_case = GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_MARK;
+		return (e->flow_mark = flow_mark_pack(arena, &m->flow_mark)) !=
+		    NULL;
+	case PEER_FLOW_PULL:
+		e->body_case = GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_PULL;
+		return (e->flow_pull = flow_pull_pack(arena, &m->flow_pull)) !=
+		    NULL;
+	case PEER_FLOW_PAGE:
+		e->body_case = GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_PAGE;
+		return (e->flow_page = flow_page_pack(arena, &m->flow_page)) !=
+		    NULL;
+	case PEER_FLOW_SETTLED:
+		e->body_case = GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_SETTLED;
+		return (e->flow_settled = flow_settled_pack(
+			    arena, &m->flow_settled)) != NULL;
+	case PEER_HELD_ASK:
+		e->body_case = GUIDEWAY__CLUSTER__ENVELOPE__BODY_HELD_ASK;
+		return (e->held_ask = held_ask_pack(arena, &m->held_ask)) !=
+		    NULL;
+	case PEER_HELD_ANSWER:
+		e->body_case = GUIDEWAY__CLUSTER__ENVELOPE__BODY_HELD_ANSWER;
+		return (e->held_answer = held_answer_pack(
+			    arena, &m->held_answer)) != NULL;
 	}
 	return false;
 }
@@ -134,6 +166,38 @@ body_unpack(struct fields *f, struct peer_message *m, const MsgEnvelope *e)
 	case GUIDEWAY__CLUSTER__ENVELOPE__BODY_ERROR:
 		m->kind = PEER_ERROR;
 		error_unpack(f, &m->error, e->error);
+		return;
+	case GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_BATCH:
+		m->kind = PEER_FLOW_BATCH;
+		flow_batch_unpack(f, &m->flow_batch, e->flow_batch);
+		return;
+	case GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_BEAT:
+		m->kind = PEER_FLOW_BEAT;
+		flow_beat_unpack(f, &m->flow_beat, e->flow_beat);
+		return;
+	case GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_MARK:
+		m->kind = PEER_FLOW_MARK;
+		flow_mark_unpack(f, &m->flow_mark, e->flow_mark);
+		return;
+	case GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_PULL:
+		m->kind = PEER_FLOW_PULL;
+		flow_pull_unpack(f, &m->flow_pull, e->flow_pull);
+		return;
+	case GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_PAGE:
+		m->kind = PEER_FLOW_PAGE;
+		flow_page_unpack(f, &m->flow_page, e->flow_page);
+		return;
+	case GUIDEWAY__CLUSTER__ENVELOPE__BODY_FLOW_SETTLED:
+		m->kind = PEER_FLOW_SETTLED;
+		flow_settled_unpack(f, &m->flow_settled, e->flow_settled);
+		return;
+	case GUIDEWAY__CLUSTER__ENVELOPE__BODY_HELD_ASK:
+		m->kind = PEER_HELD_ASK;
+		held_ask_unpack(f, &m->held_ask, e->held_ask);
+		return;
+	case GUIDEWAY__CLUSTER__ENVELOPE__BODY_HELD_ANSWER:
+		m->kind = PEER_HELD_ANSWER;
+		held_answer_unpack(f, &m->held_answer, e->held_answer);
 		return;
 	case GUIDEWAY__CLUSTER__ENVELOPE__BODY__NOT_SET:
 	default:

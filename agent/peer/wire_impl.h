@@ -53,6 +53,40 @@ Guideway__Cluster__Observed *observed_pack(
 void observed_unpack(struct fields *, struct peer_observed *,
     const Guideway__Cluster__Observed *);
 
+/* wire_flows.c */
+Guideway__Cluster__FlowBatch *flow_batch_pack(
+    struct arena *, const struct peer_flow_batch *);
+void flow_batch_unpack(struct fields *, struct peer_flow_batch *,
+    const Guideway__Cluster__FlowBatch *);
+Guideway__Cluster__FlowBeat *flow_beat_pack(
+    struct arena *, const struct peer_flow_beat *);
+void flow_beat_unpack(struct fields *, struct peer_flow_beat *,
+    const Guideway__Cluster__FlowBeat *);
+Guideway__Cluster__FlowMark *flow_mark_pack(
+    struct arena *, const struct peer_flow_mark *);
+void flow_mark_unpack(struct fields *, struct peer_flow_mark *,
+    const Guideway__Cluster__FlowMark *);
+Guideway__Cluster__FlowPull *flow_pull_pack(
+    struct arena *, const struct peer_flow_pull *);
+void flow_pull_unpack(struct fields *, struct peer_flow_pull *,
+    const Guideway__Cluster__FlowPull *);
+Guideway__Cluster__FlowPage *flow_page_pack(
+    struct arena *, const struct peer_flow_page *);
+void flow_page_unpack(struct fields *, struct peer_flow_page *,
+    const Guideway__Cluster__FlowPage *);
+Guideway__Cluster__FlowSettled *flow_settled_pack(
+    struct arena *, const struct peer_flow_settled *);
+void flow_settled_unpack(struct fields *, struct peer_flow_settled *,
+    const Guideway__Cluster__FlowSettled *);
+Guideway__Cluster__HeldAsk *held_ask_pack(
+    struct arena *, const struct peer_held_ask *);
+void held_ask_unpack(struct fields *, struct peer_held_ask *,
+    const Guideway__Cluster__HeldAsk *);
+Guideway__Cluster__HeldAnswer *held_answer_pack(
+    struct arena *, const struct peer_held_answer *);
+void held_answer_unpack(struct fields *, struct peer_held_answer *,
+    const Guideway__Cluster__HeldAnswer *);
+
 /* wire_replica.c */
 Guideway__Cluster__Delta *delta_pack(struct arena *, const struct delta *);
 void delta_unpack(

@@ -189,6 +189,8 @@ fire_answer(struct sim *sim, struct event *e)
 						  : 0;
 	r->pong.device = true;
 	r->pong.next_hops_version = 1;
+	r->pong.has_settled = true;
+	ghost_flows_digest(&b->ghost, r->pong.settled);
 	node_step(sim, node,
 	    &(struct core_event){.type = CORE_BALANCER_REPLY, .reply = r});
 }
@@ -311,8 +313,11 @@ fire_bird(struct sim *sim, struct event *e)
 bool
 balancer_output(struct sim *sim, struct node *node, const struct core_output *o)
 {
-	int64_t soon = sim->now_us + rng_between(&sim->health, 100, 2000);
+	int64_t soon;
 
+	if (flows_output(sim, node, o))
+		return true;
+	soon = sim->now_us + rng_between(&sim->health, 100, 2000);
 	switch (o->type) {
 	case CORE_DIAL:
 		sim_put(
@@ -354,6 +359,7 @@ balancer_start(struct sim *sim, struct node *node)
 	if (node->served.running)
 		return;
 	node->served.running = true;
+	flows_balancer_starts(sim, node);
 	if (node->core != NULL)
 		kernel_tell(sim, node);
 }
@@ -373,6 +379,7 @@ balancer_crash(struct sim *sim, struct node *node)
 	struct served *b = &node->served;
 
 	b->running = false;
+	flows_balancer_gone(sim, node);
 	free(b->installed);
 	b->installed = NULL;
 	node->kernel.n = 0;
@@ -389,6 +396,7 @@ void
 balancer_agent_gone(struct node *node)
 {
 	node->served.connected = false;
+	flows_agent_gone(node);
 }
 
 void

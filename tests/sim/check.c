@@ -311,6 +311,7 @@ check_announced(struct sim *sim, struct node *node, size_t n_routes)
 {
 	if (n_routes > 0) {
 		node->withdrawn_by_grant = false;
+		flows_check_announced(sim, node);
 		return;
 	}
 	if (node->kernel.n == 0 || node->core->drain.phase == DRAIN_OFF)

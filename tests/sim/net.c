@@ -427,6 +427,14 @@ remember(struct sim *sim, struct node *node, const struct peer_message *pm,
 	sim->said[node->id] = message_new(m->data, m->len);
 }
 
+static void
+fire_flows_dropped(struct sim *sim, struct event *e)
+{
+	node_step(sim, &sim->nodes[e->node],
+	    &(struct core_event){
+		.type = CORE_PEER_FLOWS_DROPPED, .session = e->a, .n = e->b});
+}
+
 void
 net_send(struct sim *sim, struct node *node, uint64_t session,
     const struct peer_message *pm)
@@ -442,6 +450,12 @@ net_send(struct sim *sim, struct node *node, uint64_t session,
 		return;
 	if ((pm = planted_send(sim, node, pm, &room)) == NULL)
 		return;
+	if (flows_crowded(&c->pipes[end], pm)) {
+		sim_put(sim, sim->now_us, fire_flows_dropped, node->id,
+		    node->life, session,
+		    flow_batch_count(&pm->flow_batch.flows), NULL);
+		return;
+	}
 	if (node->starving)
 		alloc_arm(&sim->memory, 400);
 	data = peer_pack(pm, &len);

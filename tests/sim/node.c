@@ -136,7 +136,7 @@ say_never_done(struct sim *sim, struct node *node)
 	    {"sync", sync_wakeup(core)}, {"grant", grant_wakeup(core)},
 	    {"change", change_wakeup(core)}, {"observe", observe_wakeup(core)},
 	    {"cluster", cluster_wakeup(core)},
-	    {"command", command_wakeup(core)},
+	    {"command", command_wakeup(core)}, {"flows", flows_wakeup(core)},
 	    {"announce", announce_wakeup(core)}};
 	const char *what = "";
 

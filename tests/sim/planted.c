@@ -29,6 +29,8 @@ static const char *const names[PLANTED_N] = {
     [PLANTED_LOCAL_TIE] = "local_tie",
     [PLANTED_STICKY] = "sticky_votes",
     [PLANTED_MUTE] = "no_reply",
+    [PLANTED_NO_PULL_FLOWS] = "no_pull_flows",
+    [PLANTED_NO_GATE] = "no_flows_gate",
 };
 
 const char *
@@ -98,6 +100,8 @@ planted_send(struct sim *sim, struct node *node, const struct peer_message *m,
 		    sizeof(room->heartbeat.persisted));
 	} else if (m->kind == PEER_PULL && p == PLANTED_DEAF &&
 	    m->pull.config) {
+		return NULL;
+	} else if (m->kind == PEER_FLOW_PULL && p == PLANTED_NO_PULL_FLOWS) {
 		return NULL;
 	}
 	return room;
@@ -232,6 +236,15 @@ __wrap_replica_apply(struct replica *r, const struct delta *d)
 }
 
 /* Votes. */
+
+bool __real_flows_join_pending(const struct core *);
+bool __wrap_flows_join_pending(const struct core *);
+
+bool
+__wrap_flows_join_pending(const struct core *core)
+{
+	return !is(PLANTED_NO_GATE) && __real_flows_join_pending(core);
+}
 
 struct votes *
 __wrap_votes_count(

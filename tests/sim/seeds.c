@@ -100,6 +100,7 @@ sim_init(struct sim *sim, const struct options *options)
 	sim->disk = rng_of(options->seed, 6);
 	sim->memory = rng_of(options->seed, 7);
 	sim->leave = rng_of(options->seed, 8);
+	sim->flows = rng_of(options->seed, 9);
 	sim->delay_min_us = SIM_MS;
 	sim->delay_max_us = 3 * SIM_MS;
 	sim->delay_rare_us = 200 * SIM_MS;
@@ -116,6 +117,7 @@ sim_init(struct sim *sim, const struct options *options)
 void
 sim_clear(struct sim *sim)
 {
+	flows_end(sim);
 	for (int i = 0; i < sim->n; i++)
 		node_clear(&sim->nodes[i]);
 	net_clear(sim);
@@ -253,10 +255,12 @@ settle(struct sim *sim)
 	    sim, NULL, "equal after %.3f s", (double)sim->result.heal_us / 1e6);
 	while (sim_next(sim, healed + sim->result.heal_us + STAY_US))
 		continue;
-	if (sim->failed || run_until_equal(sim, sim->now_us + AGAIN_US))
-		return;
-	explain(sim);
-	sim_fail(sim, "they were equal, and are not any more");
+	if (!sim->failed && !run_until_equal(sim, sim->now_us + AGAIN_US)) {
+		explain(sim);
+		sim_fail(sim, "they were equal, and are not any more");
+	}
+	if (!sim->failed)
+		flows_settle(sim);
 }
 
 void
@@ -271,6 +275,7 @@ sim_run(const struct options *options, struct result *result)
 	    (long long)(sim->until_us / SIM_S));
 	faults_begin(sim);
 	workload_begin(sim);
+	flows_begin(sim);
 	while (sim_next(sim, sim->until_us))
 		continue;
 	sim->now_us = sim->until_us;

@@ -10,6 +10,7 @@
  *   faults.c    what goes wrong, until the liveness switch
  *   workload.c  operators, and the health of backends
  *   check.c     what must hold after each step; ghost.c what it remembers
+ *   flows.c     flow entries of balancers, and what others know of them
  *   planted.c   faulty agents, which the checks must find
  *   alloc.c     memory that runs out
  *   seeds.c     one seed from begin to end
@@ -26,6 +27,7 @@
 #include "agent/store.h"
 #include "tests/sim/heap.h"
 #include "tests/sim/rng.h"
+#include "tests/unit/ghost_flows.h"
 
 #define SIM_NODES_MAX    CORE_PEERS_MAX
 #define SIM_BACKENDS_MAX 64 /* whose health is told apart */
@@ -55,22 +57,24 @@ enum fault {
 
 enum planted {
 	PLANTED_NONE,
-	PLANTED_SKIP_VV,      /* merging takes all that either has */
-	PLANTED_PARTIAL_FULL, /* a cut snapshot passes as complete */
-	PLANTED_DELTA_GAP,    /* a delta after a gap is taken */
-	PLANTED_WRITER_REUSE, /* the same writer after a restart */
-	PLANTED_NAIVE,        /* drains by what it last heard of the others */
-	PLANTED_REGRANT,      /* a draining node grants */
-	PLANTED_STALE_GRANT,  /* grants of an earlier attempt count */
-	PLANTED_NO_REMOVES,   /* one node ignores removals */
-	PLANTED_LYING_DISK,   /* heartbeats call durable what is not */
-	PLANTED_EARLY_ACK,    /* "written", and nothing is */
-	PLANTED_DEAF,         /* never asks for a snapshot */
-	PLANTED_LOCAL_TIE,    /* one node breaks ties otherwise */
-	PLANTED_STICKY,       /* one node holds on to its last verdicts */
-	PLANTED_MUTE,         /* some commands are not answered */
+	PLANTED_SKIP_VV,       /* merging takes all that either has */
+	PLANTED_PARTIAL_FULL,  /* a cut snapshot passes as complete */
+	PLANTED_DELTA_GAP,     /* a delta after a gap is taken */
+	PLANTED_WRITER_REUSE,  /* the same writer after a restart */
+	PLANTED_NAIVE,         /* drains by what it last heard of the others */
+	PLANTED_REGRANT,       /* a draining node grants */
+	PLANTED_STALE_GRANT,   /* grants of an earlier attempt count */
+	PLANTED_NO_REMOVES,    /* one node ignores removals */
+	PLANTED_LYING_DISK,    /* heartbeats call durable what is not */
+	PLANTED_EARLY_ACK,     /* "written", and nothing is */
+	PLANTED_DEAF,          /* never asks for a snapshot */
+	PLANTED_LOCAL_TIE,     /* one node breaks ties otherwise */
+	PLANTED_STICKY,        /* one node holds on to its last verdicts */
+	PLANTED_MUTE,          /* some commands are not answered */
+	PLANTED_NO_PULL_FLOWS, /* what is missed of flows stays so */
+	PLANTED_NO_GATE,       /* announces before it knows the flows */
 };
-#define PLANTED_N (PLANTED_MUTE + 1)
+#define PLANTED_N (PLANTED_NO_GATE + 1)
 
 struct options {
 	uint64_t seed;
@@ -108,6 +112,7 @@ struct disk {
 };
 
 struct installed;
+struct flow_answers;
 
 struct served {
 	bool running, connected, refuses;
@@ -115,6 +120,17 @@ struct served {
 	uint64_t generation;
 	struct installed *installed; /* what it serves; NULL: nothing */
 	int64_t last_us; /* when its last answer is there: it keeps the order */
+
+	/* flows.c: */
+	struct ghost_flows ghost;
+	uint64_t print;    /* of the seed */
+	uint64_t balancer; /* counts them */
+	int64_t since_us;  /* it has run */
+	bool unannounced;  /* nothing was announced with it yet */
+	bool flows_up, telling;
+	uint64_t flows_connection;
+	int64_t flows_last_us;
+	struct flow_answers *answers;
 };
 
 struct kernel {
@@ -191,6 +207,7 @@ struct client {
 
 struct ghost;
 struct promise;
+struct birth;
 
 struct sim {
 	struct options options;
@@ -198,7 +215,7 @@ struct sim {
 	bool failed, healed;
 	int64_t now_us, until_us;
 	uint32_t faults;
-	struct rng net, fault, load, health, disk, memory, leave;
+	struct rng net, fault, load, health, disk, memory, leave, flows;
 	struct heap heap;
 	struct node nodes[SIM_NODES_MAX];
 	int n;
@@ -215,6 +232,8 @@ struct sim {
 	size_t n_clients;
 	uint64_t last_client;
 	struct ghost *ghost;
+	struct birth *births; /* flows, since the beginning */
+	size_t n_births, room_births;
 	bool moved;                          /* a digest has changed */
 	struct message *said[SIM_NODES_MAX]; /* for replays: its last HELLO */
 	int n_services, n_backends;          /* in the file; 0: the usual one */
@@ -290,6 +309,20 @@ void balancer_crash(struct sim *, struct node *);
 void balancer_agent_gone(struct node *);
 void balancer_clear(struct node *);
 void kernel_tell(struct sim *, struct node *);
+
+/* flows.c */
+void flows_begin(struct sim *);
+void flows_settle(struct sim *);
+bool flows_output(struct sim *, struct node *, const struct core_output *);
+void flows_tell(struct sim *, struct node *);
+void flows_agent_gone(struct node *);
+void flows_balancer_gone(struct sim *, struct node *);
+void flows_balancer_starts(struct sim *, struct node *);
+/* Routes stand that did not before. */
+void flows_check_announced(struct sim *, struct node *);
+/* Is there no room for it in the pipe, since others need it? */
+bool flows_crowded(const struct pipe *, const struct peer_message *);
+void flows_end(struct sim *);
 
 /* faults.c, workload.c */
 void faults_begin(struct sim *);

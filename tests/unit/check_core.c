@@ -515,6 +515,9 @@ note(struct walk *w)
 				w->trace = w->trace * 31 +
 				    (uint64_t)o->routes[r].route;
 			break;
+		case CORE_FLOWS_DIAL: /* which has a rig of its own */
+		case CORE_FLOWS_HANGUP:
+		case CORE_FLOWS_ASK:
 		case CORE_PEER_DIAL:
 		case CORE_PEER_SEND:
 		case CORE_PEER_TRUST:

@@ -167,6 +167,18 @@ same_pull(const struct peer_pull *a, const struct peer_pull *b)
 }
 
 static void
+same_flows(const struct flow_batch *a, const struct flow_batch *b)
+{
+	ck_assert_uint_eq(a->seed_print, b->seed_print);
+	ck_assert_uint_eq(a->n_backends, b->n_backends);
+	ck_assert_uint_eq(flow_batch_count(a), flow_batch_count(b));
+	for (size_t i = 0; i < a->n_services; i++)
+		for (size_t j = 0; j < a->services[i].n_flows; j++)
+			ck_assert_uint_eq(a->services[i].flows[j].hash,
+			    b->services[i].flows[j].hash);
+}
+
+static void
 same(const struct peer_message *a, const struct peer_message *b)
 {
 	switch (a->kind) {
@@ -203,6 +215,53 @@ same(const struct peer_message *a, const struct peer_message *b)
 		ck_assert_int_eq(a->error.code, b->error.code);
 		ck_assert_str_eq(a->error.text, b->error.text);
 		return;
+	case PEER_FLOW_BATCH:
+		ck_assert_uint_eq(a->flow_batch.seq, b->flow_batch.seq);
+		same_flows(&a->flow_batch.flows, &b->flow_batch.flows);
+		return;
+	case PEER_FLOW_BEAT:
+		ck_assert_uint_eq(a->flow_beat.seq, b->flow_beat.seq);
+		ck_assert(a->flow_beat.joined == b->flow_beat.joined);
+		ck_assert(a->flow_beat.has_settled == b->flow_beat.has_settled);
+		ck_assert_mem_eq(a->flow_beat.settled, b->flow_beat.settled,
+		    REPLICA_DIGEST_LEN);
+		return;
+	case PEER_FLOW_MARK:
+		ck_assert_uint_eq(a->flow_mark.mark, b->flow_mark.mark);
+		ck_assert(a->flow_mark.ack == b->flow_mark.ack);
+		return;
+	case PEER_FLOW_PULL:
+		ck_assert_uint_eq(a->flow_pull.pull, b->flow_pull.pull);
+		ck_assert(a->flow_pull.settled == b->flow_pull.settled);
+		ck_assert_uint_eq(a->flow_pull.cursor, b->flow_pull.cursor);
+		return;
+	case PEER_FLOW_PAGE:
+		ck_assert_uint_eq(a->flow_page.pull, b->flow_page.pull);
+		ck_assert(a->flow_page.unable == b->flow_page.unable);
+		ck_assert_uint_eq(a->flow_page.next, b->flow_page.next);
+		ck_assert(a->flow_page.more == b->flow_page.more);
+		same_flows(&a->flow_page.flows, &b->flow_page.flows);
+		return;
+	case PEER_FLOW_SETTLED:
+		ck_assert_uint_eq(a->flow_settled.pull, b->flow_settled.pull);
+		ck_assert(a->flow_settled.unable == b->flow_settled.unable);
+		ck_assert_uint_eq(a->flow_settled.next, b->flow_settled.next);
+		ck_assert(a->flow_settled.more == b->flow_settled.more);
+		ck_assert_uint_eq(settled_batch_count(&a->flow_settled.settled),
+		    settled_batch_count(&b->flow_settled.settled));
+		return;
+	case PEER_HELD_ASK:
+		ck_assert_uint_eq(a->held_ask.ask, b->held_ask.ask);
+		ck_assert_str_eq(a->held_ask.service, b->held_ask.service);
+		ck_assert_int_eq(
+		    addr_cmp(&a->held_ask.backend, &b->held_ask.backend), 0);
+		return;
+	case PEER_HELD_ANSWER:
+		ck_assert_uint_eq(a->held_answer.ask, b->held_answer.ask);
+		ck_assert(a->held_answer.known == b->held_answer.known);
+		ck_assert_mem_eq(&a->held_answer.held, &b->held_answer.held,
+		    sizeof(a->held_answer.held));
+		return;
 	}
 }
 
@@ -233,6 +292,12 @@ START_TEST(least)
 		m.heartbeat.n_beats = 1;
 	} else if (m.kind == PEER_OBSERVED) {
 		m.observed.beat = beat;
+	} else if (m.kind == PEER_FLOW_BATCH) {
+		m.flow_batch.seq = 1;
+	} else if (m.kind == PEER_HELD_ASK) {
+		strcpy(m.held_ask.service, "w");
+		m.held_ask.backend =
+		    peer_samples[PEER_HELD_ASK].held_ask.backend;
 	}
 	back = carry(&m, &len);
 	same(&m, back);

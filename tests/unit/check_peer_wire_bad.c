@@ -473,17 +473,19 @@ static const struct {
     /* 11: goodbye, of no bytes, and as a number */
     {BYTES("\x5a\0"), PEER_UNPACK_OK},
     {BYTES("\x58\0"), PEER_UNPACK_MALFORMED},
-    /* 13 and 999 are unknown, 1000 and more too, but may be skipped */
+    /* 13 and 999 are unknown; 1100 too, but may be skipped */
     {BYTES("\x6a\0"), PEER_UNPACK_MALFORMED},
     {BYTES("\xba\x3e\0"), PEER_UNPACK_MALFORMED},
-    {BYTES("\xc2\x3e\0"), PEER_UNPACK_UNKNOWN},
-    {BYTES("\xc2\x3e\3abc"), PEER_UNPACK_UNKNOWN},
-    {BYTES("\xc2\x3e\4abc"), PEER_UNPACK_MALFORMED},
+    {BYTES("\xe2\x44\0"), PEER_UNPACK_UNKNOWN},
+    /* 1001, which is optional, and known */
+    {BYTES("\xca\x3e\0"), PEER_UNPACK_OK},
+    {BYTES("\xe2\x44\3abc"), PEER_UNPACK_UNKNOWN},
+    {BYTES("\xe2\x44\4abc"), PEER_UNPACK_MALFORMED},
     {BYTES("\xfa\xff\xff\xff\x0f\0"), PEER_UNPACK_UNKNOWN},
     /* together with a known one */
-    {BYTES("\x5a\0\xc2\x3e\0"), PEER_UNPACK_OK},
+    {BYTES("\x5a\0\xe2\x44\0"), PEER_UNPACK_OK},
     {BYTES("\x5a\0\x6a\0"), PEER_UNPACK_MALFORMED},
-    {BYTES("\xc2\x3e\0\x6a\0"), PEER_UNPACK_MALFORMED},
+    {BYTES("\xe2\x44\0\x6a\0"), PEER_UNPACK_MALFORMED},
     /* two bodies: the last one is it */
     {BYTES("\x0a\0\x5a\0"), PEER_UNPACK_OK},
     {BYTES("\x5a\0\x0a\0"), PEER_UNPACK_MALFORMED},

@@ -101,6 +101,7 @@ static void
 clear_event(struct core_event *e)
 {
 	balancer_reply_free(e->reply);
+	flow_reply_free(e->flow_reply);
 	peer_message_free(e->message);
 }
 
@@ -110,6 +111,7 @@ rig_teardown(void)
 	for (int i = 0; i < NODES; i++) {
 		stop(i);
 		core_outputs_free(nodes[i].out);
+		ghost_flows_clear(&nodes[i].flows);
 		replica_free(nodes[i].disk.replica);
 	}
 	while (n_flights > 0)
@@ -205,6 +207,14 @@ send_message(int node, const struct core_output *o)
 
 	nodes[node].told[o->message->kind]++;
 	e->refused |= max > 0 && e->queued > max;
+	if (nodes[node].crowded && o->message->kind == PEER_FLOW_BATCH) {
+		struct core_event *next = follow_up(
+		    node, CORE_PEER_FLOWS_DROPPED);
+
+		next->session = o->session;
+		next->n = flow_batch_count(&o->message->flow_batch.flows);
+		return;
+	}
 	if (nodes[node].full || e->refused) {
 		follow_up(node, CORE_PEER_FULL)->session = o->session;
 		return;
@@ -408,8 +418,63 @@ answer_ping(int node, const struct core_output *o)
 	r->pong = (struct balancer_pong){.device = true,
 	    .device_name = "gw0",
 	    .device_error = "",
+	    .has_settled = true,
 	    .generation = nodes[node].generation};
+	ghost_flows_digest(&nodes[node].flows, r->pong.settled);
 	follow_up(node, CORE_BALANCER_REPLY)->reply = r;
+}
+
+static void
+dial_flows(int node)
+{
+	nodes[node].flows.follow_id = 0;
+	if (nodes[node].balancer && !nodes[node].flows_refused)
+		follow_up(node, CORE_FLOWS_UP);
+	else
+		follow_up(node, CORE_FLOWS_LOST)->text = "refused";
+}
+
+static uint64_t
+print_of(int node)
+{
+	return flows_seed_print(nodes[node].core->plan->state->seed);
+}
+
+static void
+ask_flows(int node, const struct core_output *o)
+{
+	struct flow_reply *r;
+
+	if (nodes[node].flows_silent)
+		return;
+	r = ghost_flows_answer(
+	    &nodes[node].flows, print_of(node), o->id, o->flow_request);
+	if (o->flow_request->what == FLOW_FOLLOW)
+		flow_reply_free(r);
+	else
+		follow_up(node, CORE_FLOWS_REPLY)->flow_reply = r;
+}
+
+void
+tell_flows(int node)
+{
+	struct flow_reply *r;
+
+	while (
+	    (r = ghost_flows_tell(&nodes[node].flows, print_of(node))) != NULL)
+		node_step(node,
+		    (struct core_event){
+			.type = CORE_FLOWS_REPLY, .flow_reply = r});
+}
+
+void
+restart_balancer(int node)
+{
+	ghost_flows_clear(&nodes[node].flows);
+	node_step(node,
+	    (struct core_event){.type = CORE_FLOWS_LOST, .text = "reset"});
+	node_step(node,
+	    (struct core_event){.type = CORE_BALANCER_LOST, .text = "reset"});
 }
 
 static void
@@ -504,6 +569,19 @@ keep_reply(struct node *n, const struct core_output *o)
 	n->n_replies++;
 	snprintf(n->error, sizeof(n->error), "%s",
 	    o->reply.error != NULL ? o->reply.error : "");
+	n->held = (struct flow_held){0};
+	n->held_known = n->held_nodes = 0;
+	for (size_t i = 0;
+	     o->reply.kind == CONTROL_HELD && i < o->reply.held.n_nodes; i++) {
+		const struct control_held_node *h = &o->reply.held.nodes[i];
+
+		n->held_nodes++;
+		n->held_known += h->known;
+		if (h->held.entries > n->held.entries)
+			n->held.entries = h->held.entries;
+		if (h->held.slots > n->held.slots)
+			n->held.slots = h->held.slots;
+	}
 	n->missing[0] = '\0';
 	for (size_t i = 0; i < c->n_missing; i++)
 		len += (size_t)snprintf(n->missing + len,
@@ -545,6 +623,12 @@ carry_out(int node, const struct core_output *o)
 	case CORE_PROBE_START:
 		probe(node, o);
 		break;
+	case CORE_FLOWS_DIAL:
+		dial_flows(node);
+		break;
+	case CORE_FLOWS_ASK:
+		ask_flows(node, o);
+		break;
 	case CORE_REPLY:
 		keep_reply(&nodes[node], o);
 		break;
@@ -552,6 +636,7 @@ carry_out(int node, const struct core_output *o)
 		keep_log(&nodes[node], o);
 		break;
 	case CORE_HANGUP:
+	case CORE_FLOWS_HANGUP:
 	case CORE_ASK_TRACE:
 	case CORE_ASK_BIRD:
 	case CORE_PEER_TRUST:
@@ -772,4 +857,15 @@ settled(void)
 	}
 	ck_assert(all_identical());
 	forget_logs();
+}
+
+void
+ask_held(int node, uint64_t client, const char *backend)
+{
+	struct core_event e = {.type = CORE_COMMAND, .client = client};
+
+	e.request.kind = CONTROL_HELD;
+	strcpy(e.request.service, "web");
+	addr_parse(&e.request.backend, backend);
+	node_step(node, e);
 }

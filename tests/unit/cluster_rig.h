@@ -7,6 +7,7 @@
 #define TESTS_UNIT_CLUSTER_RIG_H
 
 #include "agent/core/core.h"
+#include "tests/unit/ghost_flows.h"
 
 enum {
 	A,
@@ -24,6 +25,7 @@ enum {
 #define RIG_WALL_MS 1800000000000
 
 #define BIT(kind) (1u << (kind))
+_Static_assert(PEER_MESSAGE_KINDS <= 32, "bits");
 
 struct node {
 	const char *name;
@@ -51,10 +53,18 @@ struct node {
 	struct vip_routes kernel;
 	struct vip_route_entry stands[8];
 
+	/* What its balancer knows of flows. */
+	struct ghost_flows flows;
+	bool flows_refused;    /* it does not let itself be asked about them */
+	bool flows_silent;     /* it answers nothing of that */
+	struct flow_held held; /* the last answer's, the most of all nodes */
+	size_t held_known, held_nodes;
+
 	/* What it sees of backends, by the last octet of the address. */
 	enum check_result sees[RIG_OCTETS];
 	bool probes_silent;
 
+	bool crowded;     /* no notices can be queued for the others */
 	bool full;        /* nothing can be queued for the others */
 	size_t queue_max; /* bytes for each of them; 0: no bound */
 	unsigned drops;   /* BIT(kind): such messages to it are lost */
@@ -110,6 +120,13 @@ const struct peer_message *sent(int node, enum peer_message_kind, size_t n);
 size_t count_logged(int node, enum core_level, const char *part);
 bool logged(int node, enum core_level, const char *part);
 void forget_logs(void);
+
+/* Its balancer tells what it has not told. */
+void tell_flows(int node);
+/* Its balancer is another one; it knows nothing. */
+void restart_balancer(int node);
+/* `guideway backend drain --wait` looks. */
+void ask_held(int node, uint64_t client, const char *backend);
 
 /* The write under way is done; NULL: well. */
 void disk_done(int node, const char *error);

@@ -132,6 +132,38 @@ sample_replica(struct peer_message *s)
 	    UINT64_MAX, REPLICA_OBJECTS_MAX, "0123456789abcde"};
 }
 
+static struct addr flow_backend;
+static struct flow_told flows[] = {
+    {1, 0, 0, 0}, {UINT64_MAX, 0, FLOW_TOLD_FLAGS, FLOWS_AGE_MAX}};
+static struct flow_service flow_service = {"web", flows, 2};
+static struct settled_slot slots[] = {{0, 0, 1}, {255, 0, 900}};
+static struct settled_service settled_service = {"web", 256, slots, 2};
+
+static void
+sample_flows(struct peer_message *s)
+{
+	const struct flow_batch batch = {
+	    WRITER, &flow_backend, 1, &flow_service, 1};
+	const struct settled_batch settled = {
+	    WRITER, &flow_backend, 1, &settled_service, 1};
+
+	flow_backend = addr_of("2001:db8::1");
+	s[PEER_FLOW_BATCH].flow_batch = (struct peer_flow_batch){7, batch};
+	s[PEER_FLOW_BEAT].flow_beat = (struct peer_flow_beat){
+	    UINT64_MAX, true, true, "0123456789abcde"};
+	s[PEER_FLOW_MARK].flow_mark = (struct peer_flow_mark){9, true};
+	s[PEER_FLOW_PULL].flow_pull = (struct peer_flow_pull){
+	    WRITER, true, UINT32_MAX};
+	s[PEER_FLOW_PAGE].flow_page = (struct peer_flow_page){
+	    WRITER, false, batch, 4096, true};
+	s[PEER_FLOW_SETTLED].flow_settled = (struct peer_flow_settled){
+	    WRITER, false, settled, 1, true};
+	s[PEER_HELD_ASK].held_ask = (struct peer_held_ask){
+	    3, "web", flow_backend};
+	s[PEER_HELD_ANSWER].held_answer = (struct peer_held_answer){
+	    3, true, {1, 2, UINT64_MAX}};
+}
+
 void
 peer_samples_setup(void)
 {
@@ -155,6 +187,7 @@ peer_samples_setup(void)
 	s[PEER_GOODBYE].goodbye = GOODBYE_LEAVING;
 	s[PEER_ERROR].error = (struct peer_error){
 	    PEER_ERROR_SILENT, "nothing was heard ~"};
+	sample_flows(s);
 }
 
 void
