@@ -223,6 +223,8 @@ pong(struct live *live, struct wire_request *request, struct evbuffer *out)
 	};
 
 	counters_free(c);
+	p.has_settled = true;
+	fib_settled_all(live->serving.fib, p.settled);
 	if (live->announce != NULL)
 		announce_report(live->announce, &p);
 	return wire_put_pong(out, request->id, &p);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guideway backend add, weight, drain, enable, disable. */
+/* guideway backend add, weight, enable, disable. */
 #include "config.h"
 
 #include "agent/cli/change.h"
@@ -37,12 +37,6 @@ set_state(const struct cli *cli, const char *state)
 	if (change_args_backend_state(cli, state, &change, &why) == -1)
 		return cli_usage_error("%s", why.text);
 	return change_run(cli, &change);
-}
-
-int
-cli_backend_drain(const struct cli *cli)
-{
-	return set_state(cli, "draining");
 }
 
 int

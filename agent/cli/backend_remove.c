@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guideway backend remove: first no new connections go to it, then nothing does
- * any more, and only then is it taken out, so that none is broken. */
+/* guideway backend remove: first no new connections go to it, then nothing asks
+ * for it any more, and only then is it taken out, so that none is broken.
+ *
+ * That nothing asks for it is for all balancers to say. With --quiet no packet
+ * for so long is enough; as it is where no balancer says anything. */
 #include "config.h"
 
 #include <stdio.h>
@@ -10,12 +13,16 @@
 #include "agent/cli/change.h"
 #include "agent/cli/change_args.h"
 #include "agent/cli/cli.h"
+#include "agent/cli/held.h"
 #include "agent/cli/progress.h"
 #include "agent/cli/show.h"
 #include "common/arena.h"
 
-#define QUIET_S   5
-#define TIMEOUT_S 60
+#define QUIET_S 5
+/* With --quiet; and until slots have settled elsewhere, which takes 15 min
+ * where nothing else is configured, and some. */
+#define TIMEOUT_QUIET_S 60
+#define TIMEOUT_S       1200
 
 struct removal {
 	const struct cli *cli;
@@ -25,6 +32,7 @@ struct removal {
 	bool known;        /* what its counter was ... */
 	uint64_t packets;  /* ... namely that ... */
 	struct mono since; /* ... and since when it is so */
+	struct held held;
 	char addr[ADDR_TEXT_MAX];
 };
 
@@ -111,14 +119,20 @@ drain(const struct removal *r)
 static int
 give_up(const struct removal *r)
 {
+	char words[HELD_LINE_MAX];
 	int status = CLI_PENDING;
 
 	if (r->cli->json &&
-	    cli_print_json(cli_json(json_pack("{s:b, s:s, s:I, s:I}", "removed",
-		0, "state", "draining", "packets", (json_int_t)r->packets,
-		"quiet_s", (json_int_t)quiet_for(r)))) != CLI_OK)
+	    cli_print_json(cli_json(json_pack("{s:b, s:s, s:I, s:I, s:o}",
+		"removed", 0, "state", "draining", "packets",
+		(json_int_t)r->packets, "quiet_s", (json_int_t)quiet_for(r),
+		"held", held_json(&r->held)))) != CLI_OK)
 		status = CLI_FAILED;
-	if (r->known)
+	if (r->held.n_known > 0)
+		cli_error("%s is draining and not removed: %s; try again, or "
+			  "give --quiet or --now",
+		    r->addr, held_line(&r->held, words));
+	else if (r->known)
 		cli_error("%s is draining and not removed: packets still go to "
 			  "it, for this or another service; try again, or give "
 			  "--now",
@@ -131,9 +145,32 @@ give_up(const struct removal *r)
 	return status;
 }
 
-/* Until it has been quiet for long enough: CLI_OK. */
+/* Does nothing need it any more? */
+static bool
+is_over(const struct removal *r)
+{
+	if (r->held.n_known > 0)
+		return held_is_over(&r->held);
+	return r->known && quiet_for(r) >= r->quiet_s;
+}
+
+static void
+hint(struct removal *r)
+{
+	char words[HELD_LINE_MAX];
+
+	if (r->held.n_known > 0)
+		progress_hint(&r->progress, "%s: draining, %s", r->addr,
+		    held_line(&r->held, words));
+	else
+		progress_hint(&r->progress,
+		    "%s: draining, no packet for %u of %u s", r->addr,
+		    quiet_for(r), r->quiet_s);
+}
+
+/* Until it may be removed: CLI_OK. */
 static int
-wait_quiet(struct removal *r)
+wait_over(struct removal *r)
 {
 	bool enabled, last;
 
@@ -145,13 +182,15 @@ wait_quiet(struct removal *r)
 			return cli_error("somebody has enabled %s meanwhile; "
 					 "it is not removed",
 			    r->addr);
-		if (r->known && quiet_for(r) >= r->quiet_s)
+		if (r->cli->quiet == NULL &&
+		    held_look(r->cli, r->change->service, &r->change->backend,
+			&r->held) != CLI_OK)
+			return CLI_FAILED;
+		if (is_over(r))
 			return CLI_OK;
 		if (last)
 			return give_up(r);
-		progress_hint(&r->progress,
-		    "%s: draining, no packet for %u of %u s", r->addr,
-		    quiet_for(r), r->quiet_s);
+		hint(r);
 		progress_pause();
 	}
 }
@@ -167,7 +206,7 @@ run(struct removal *r)
 	if (enabled && drain(r) != CLI_OK)
 		return CLI_FAILED;
 	r->known = false; /* that was before */
-	status = wait_quiet(r);
+	status = wait_over(r);
 	progress_clear(&r->progress);
 	return status == CLI_OK ? change_run(r->cli, r->change) : status;
 }
@@ -177,11 +216,12 @@ cli_backend_remove(const struct cli *cli)
 {
 	struct control_change change;
 	struct removal r = {.cli = cli, .change = &change};
+	uint32_t timeout_s = cli->quiet != NULL ? TIMEOUT_QUIET_S : TIMEOUT_S;
 	struct errmsg why;
 	uint32_t patience_s;
 
 	if (change_args_backend_remove(cli, &change, &why) == -1 ||
-	    args_seconds("timeout", cli->timeout, ARGS_TIMEOUT_MAX, TIMEOUT_S,
+	    args_seconds("timeout", cli->timeout, ARGS_TIMEOUT_MAX, timeout_s,
 		&patience_s, &why) == -1 ||
 	    args_seconds("quiet", cli->quiet, ARGS_TIMEOUT_MAX, QUIET_S,
 		&r.quiet_s, &why) == -1)

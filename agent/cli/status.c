@@ -64,6 +64,8 @@ print_node(const struct control_node *n, const struct control_cluster *cluster)
 		style_print(stdout, STYLE_BAD, "last reload    failed: %s\n",
 		    n->config_error);
 	print_balancer(n);
+	if (cluster != NULL)
+		status_flows_print(n);
 }
 
 static void
@@ -233,11 +235,12 @@ print_json(const struct control_reply *r, const struct control_cluster *cluster)
 		json_array_append_new(
 		    services, show_service_json(&r->services[i]));
 	return cli_print_json(cli_json(json_pack(
-	    "{s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:o}", "node", n->name,
-	    "version", n->version, "uptime_s", (json_int_t)n->uptime_s,
+	    "{s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "node",
+	    n->name, "version", n->version, "uptime_s", (json_int_t)n->uptime_s,
 	    "config", n->config_path, "config_error", n->config_error,
-	    "balancer", balancer_json(n), "announce",
-	    status_announce_json(&r->announce), "services", services, "cluster",
+	    "balancer", balancer_json(n), "flows", status_flows_json(n),
+	    "announce", status_announce_json(&r->announce), "services",
+	    services, "cluster",
 	    cluster != NULL ? cluster_json(cluster) : cli_json(json_null()))));
 }
 

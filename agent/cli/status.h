@@ -11,4 +11,8 @@ void status_announce_print(const struct control_announce *);
 void status_announce_print_vips(const struct control_announce *);
 json_t *status_announce_json(const struct control_announce *);
 
+/* Flow notices: a line for people, an object for programs. */
+void status_flows_print(const struct control_node *);
+json_t *status_flows_json(const struct control_node *);
+
 #endif

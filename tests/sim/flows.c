@@ -21,7 +21,6 @@
 /* A flow, and where it began. */
 struct birth {
 	uint64_t hash;
-	int64_t at_us;
 	int node;
 	uint64_t balancer; /* which of that node's */
 };
@@ -216,18 +215,41 @@ flows_balancer_gone(struct sim *sim, struct node *node)
 	hang_up(node);
 	ghost_flows_clear(&b->ghost);
 	b->balancer++;
-	b->unannounced = true;
-	b->since_us = INT64_MAX;
 	if (was_up && node->core != NULL)
 		sim_put(sim, sim->now_us + 100, fire_lost, node->id, node->life,
 		    0, 0, NULL);
 }
 
+static bool
+all_others_know(
+    const struct sim *sim, const struct node *node, const struct birth *b)
+{
+	for (int i = 0; i < sim->n; i++) {
+		const struct node *other = &sim->nodes[i];
+
+		if (other != node &&
+		    (!other->served.running ||
+			ghost_flows_find(&other->served.ghost, b->hash) ==
+			    NULL))
+			return false;
+	}
+	return true;
+}
+
+/* What it has to know before it announces is what all others know now. */
 void
 flows_balancer_starts(struct sim *sim, struct node *node)
 {
-	node->served.since_us = sim->now_us;
-	node->served.unannounced = true;
+	struct served *s = &node->served;
+
+	s->unannounced = true;
+	free(s->required);
+	s->required = calloc(sim->n_births + 1, sizeof(*s->required));
+	GW_ASSERT(s->required != NULL);
+	s->n_required = 0;
+	for (size_t i = 0; i < sim->n_births; i++)
+		if (all_others_know(sim, node, &sim->births[i]))
+			s->required[s->n_required++] = i;
 }
 
 void
@@ -241,7 +263,7 @@ flows_end(struct sim *sim)
 		if (b->answers != NULL)
 			free(b->answers->items);
 		free(b->answers);
-		b->answers = NULL;
+		free(b->required);
 	}
 	free(sim->births);
 }
@@ -267,7 +289,6 @@ be_born(struct sim *sim, struct node *node)
 		GW_ASSERT(sim->births != NULL);
 	}
 	sim->births[sim->n_births++] = (struct birth){.hash = sim->n_births + 1,
-	    .at_us = sim->now_us,
 	    .node = node->id,
 	    .balancer = node->served.balancer};
 	ghost_flows_born(
@@ -370,22 +391,6 @@ flows_settle(struct sim *sim)
 }
 
 static bool
-all_others_know(
-    const struct sim *sim, const struct node *node, const struct birth *b)
-{
-	for (int i = 0; i < sim->n; i++) {
-		const struct node *other = &sim->nodes[i];
-
-		if (other != node &&
-		    (!other->served.running ||
-			ghost_flows_find(&other->served.ghost, b->hash) ==
-			    NULL))
-			return false;
-	}
-	return true;
-}
-
-static bool
 talks_to_all(const struct sim *sim, const struct node *node)
 {
 	const struct cluster *cl = &node->core->cluster;
@@ -407,11 +412,10 @@ flows_check_announced(struct sim *sim, struct node *node)
 	if (node->core->flows.stats.joins_missed > 0 || node->starving ||
 	    !talks_to_all(sim, node))
 		return; /* it had nobody to ask, then */
-	for (size_t i = 0; i < sim->n_births; i++) {
-		const struct birth *b = &sim->births[i];
+	for (size_t i = 0; i < s->n_required; i++) {
+		const struct birth *b = &sim->births[s->required[i]];
 
-		if (b->at_us < s->since_us && b->node != node->id &&
-		    all_others_know(sim, node, b) &&
+		if (all_others_know(sim, node, b) &&
 		    ghost_flows_find(&s->ghost, b->hash) == NULL)
 			sim_fail(sim,
 			    "%s announces, and does not know flow %llu, which "

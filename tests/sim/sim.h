@@ -123,10 +123,10 @@ struct served {
 
 	/* flows.c: */
 	struct ghost_flows ghost;
-	uint64_t print;    /* of the seed */
-	uint64_t balancer; /* counts them */
-	int64_t since_us;  /* it has run */
-	bool unannounced;  /* nothing was announced with it yet */
+	uint64_t print;               /* of the seed */
+	uint64_t balancer;            /* counts them */
+	size_t *required, n_required; /* births that it has to know first */
+	bool unannounced;             /* nothing was announced with it yet */
 	bool flows_up, telling;
 	uint64_t flows_connection;
 	int64_t flows_last_us;

@@ -75,6 +75,25 @@ hold(void *arg)
 	return NULL;
 }
 
+static bool
+is_churn(uint64_t state)
+{
+	return FLOW_BACKEND(state) == RIG_NUMBER(CHURN_ONE) ||
+	    FLOW_BACKEND(state) == RIG_NUMBER(CHURN_OTHER);
+}
+
+/* As the sweeper does, which one thread alone does too seldom. */
+static void
+free_churn(struct flow_entry *bucket)
+{
+	for (uint32_t i = 0; i < FLOW_BUCKET; i++) {
+		uint64_t state = FLOW_LOAD(&bucket[i].state);
+
+		if (is_churn(state) && (state & FLOW_BUSY) == 0)
+			(void)flow_change(bucket, i, state, 0);
+	}
+}
+
 /* Flows of several threads whose entries are freed at once: entries change
  * hands all the time, and each reader has to notice. Backends are the same with
  * an entry and without. */
@@ -86,8 +105,12 @@ churn(void *arg)
 	for (uint64_t n = w->number; !atomic_load(&over); n += 5) {
 		uint64_t key = rig_hash(1000000 + n % 32) & ~0x3full;
 		bool one = key >> 63 != 0;
-		uint32_t to = rig_packet(w->rig, one ? RIG_ENDED : RIG_PINNED,
-		    key, n % 3 == 0 ? FLOW_PACKET_SYN : FLOW_PACKET_TCP);
+		uint32_t to;
+
+		if (n % 4 == 0)
+			free_churn(flows_place(&w->rig->flows, key).bucket);
+		to = rig_packet(w->rig, one ? RIG_ENDED : RIG_PINNED, key,
+		    n % 3 == 0 ? FLOW_PACKET_SYN : FLOW_PACKET_TCP);
 
 		w->wrong += to != (one ? CHURN_ONE : CHURN_OTHER);
 	}
@@ -101,10 +124,7 @@ need(void *ctx, uint16_t service, uint64_t hash, uint16_t backend)
 
 	(void)hash;
 	w->wrong += service != RIG_SERVICE_NUMBER;
-	return backend == RIG_NUMBER(CHURN_ONE) ||
-		backend == RIG_NUMBER(CHURN_OTHER)
-	    ? SWEEPER_DEAD
-	    : SWEEPER_PINNED;
+	return is_churn(backend) ? SWEEPER_DEAD : SWEEPER_PINNED;
 }
 
 static struct sweeper_idle
