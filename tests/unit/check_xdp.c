@@ -139,6 +139,69 @@ START_TEST(random_frames)
 }
 END_TEST
 
+/* The fixture's state with some of its members' shares taken, as by draining.
+ */
+static struct fib *
+drained_fib(const struct fib *prev, size_t backend, uint32_t now)
+{
+	struct forwarding *state = fixture_state();
+	struct errmsg why = {""};
+	struct fib *fib;
+
+	for (size_t i = 0; i < state->n_services; i++) {
+		state->services[i].settle_s = 900;
+		state->services[i].udp_learn_s = 2;
+		state->services[i].tcp_idle_s = 3600;
+		state->services[i].udp_idle_s = 180;
+		for (size_t j = 0; j < state->services[i].n_members; j++)
+			if (state->services[i].members[j].backend == backend)
+				state->services[i].members[j].phi = 0;
+	}
+	fib = fib_new(state, prev, now, &why);
+	ck_assert_msg(fib != NULL, "%s", why.text);
+	fib_reflect(fib, 1500);
+	return fib;
+}
+
+/* Flows from a few clients, so that each comes again, with all TCP flags. */
+static size_t
+random_flow(uint64_t *seed, uint8_t *frame)
+{
+	static const uint8_t flags[] = {0x02, 0x10, 0x18, 0x11, 0x04, 0x12};
+	struct packet_spec spec = kinds[next_random(seed) % 6];
+
+	spec.source_port = (uint16_t)(1 + next_random(seed) % 2000);
+	spec.tcp_flags = flags[next_random(seed) % sizeof(flags)];
+	return packet_build(&spec, frame);
+}
+
+/* While slots move: the same places, and the same entries. */
+START_TEST(moving_slots)
+{
+	static uint8_t frame[PACKET_MAX];
+	uint64_t seed = 1;
+	struct xdp_pair pair;
+	uint32_t now = 1000;
+
+	xdp_pair_init(&pair, reflecting_fib(1500));
+	for (size_t round = 0; round < FIXTURE_BACKENDS; round++) {
+		xdp_pair_install(&pair, drained_fib(pair.fib, round, now));
+		for (int i = 0; i < 5000; i++) {
+			size_t len = random_flow(&seed, frame);
+
+			xdp_pair_same(&pair, frame, len, 1500);
+			if (i % 100 == 0)
+				xdp_pair_set_time(&pair, ++now);
+		}
+		xdp_pair_same_counters(&pair);
+	}
+	ck_assert_uint_gt(xdp_pair_same_flows(&pair), 1000);
+	/* Hardly anything is for user space. */
+	ck_assert_uint_gt(xdp_pair_by_xdp(&pair), 9 * pair.passed);
+	xdp_pair_clear(&pair);
+}
+END_TEST
+
 /* States in a row, in both copies and in growing rooms: what was counted before
  * stays, whatever the positions. */
 START_TEST(states_in_a_row)
@@ -356,6 +419,7 @@ make_suite(void)
 
 	tcase_add_test(tc, each_kind);
 	tcase_add_test(tc, random_frames);
+	tcase_add_test(tc, moving_slots);
 	tcase_add_test(tc, states_in_a_row);
 	tcase_add_test(tc, successor_alone_writes);
 	tcase_add_test(tc, largest_room);

@@ -7,6 +7,7 @@
 #include <check.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "balancer/core/counters.h"
@@ -46,6 +47,69 @@ xdp_pair_init(struct xdp_pair *pair, struct fib *fib)
 	pair->both = counters_new(fib_state(fib), NULL, NULL);
 	forwarder_init(&pair->alone_forwarder, fib, pair->alone);
 	forwarder_init(&pair->both_forwarder, fib, pair->both);
+	pair->alone_memory = calloc(1, flows_size(FLOWS_DEFAULT) + 64);
+	ck_assert_ptr_nonnull(pair->alone_memory);
+	flows_lay(&pair->alone_flows,
+	    (void *)(((uintptr_t)pair->alone_memory + 63) & ~(uintptr_t)63),
+	    FLOWS_DEFAULT);
+	xdp_plane_flows(pair->plane, &pair->both_flows);
+	pair->alone_forwarder.flows = &pair->alone_flows;
+	pair->both_forwarder.flows = &pair->both_flows;
+}
+
+static struct counters *
+counted_on(
+    struct counters *counters, const struct fib *prev, const struct fib *fib)
+{
+	struct counters *next = counters_new(
+	    fib_state(fib), counters, fib_state(prev));
+
+	ck_assert_ptr_nonnull(next);
+	counters_free(counters);
+	return next;
+}
+
+void
+xdp_pair_install(struct xdp_pair *pair, struct fib *fib)
+{
+	struct errmsg why = {""};
+
+	ck_assert_msg(
+	    xdp_plane_install(pair->plane, fib, &why) == 0, "%s", why.text);
+	pair->alone = counted_on(pair->alone, pair->fib, fib);
+	pair->both = counted_on(pair->both, pair->fib, fib);
+	fib_free(pair->fib);
+	pair->fib = fib;
+	pair->alone_forwarder.fib = pair->both_forwarder.fib = fib;
+	pair->alone_forwarder.counters = pair->alone;
+	pair->both_forwarder.counters = pair->both;
+}
+
+void
+xdp_pair_set_time(struct xdp_pair *pair, uint32_t tick)
+{
+	pair->alone_flows.now = pair->both_flows.now = tick;
+	fib_tick(pair->fib, tick);
+	xdp_plane_follow(pair->plane, pair->fib, tick);
+}
+
+size_t
+xdp_pair_same_flows(const struct xdp_pair *pair)
+{
+	const struct flows *a = &pair->alone_flows, *b = &pair->both_flows;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < flows_entries(a); i++) {
+		ck_assert_uint_eq(a->entries[i].state, b->entries[i].state);
+		if (a->entries[i].state == 0)
+			continue;
+		ck_assert_uint_eq(a->entries[i].key, b->entries[i].key);
+		n++;
+	}
+	ck_assert_mem_eq(a->dirty, b->dirty, flows_blocks(a));
+	ck_assert_mem_eq(
+	    a->overflow, b->overflow, FLOWS_SERVICES * sizeof(*a->overflow));
+	return n;
 }
 
 void
@@ -57,6 +121,7 @@ xdp_pair_clear(struct xdp_pair *pair)
 	counters_free(pair->alone);
 	counters_free(pair->both);
 	fib_free(pair->fib);
+	free(pair->alone_memory);
 }
 
 uint64_t

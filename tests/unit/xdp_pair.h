@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "balancer/core/flows.h"
 #include "balancer/core/forward.h"
 
 struct counters;
@@ -26,6 +27,8 @@ struct xdp_pair {
 	struct counters *alone; /* all of it in user space */
 	struct counters *both;  /* user space, behind XDP */
 	struct forwarder alone_forwarder, both_forwarder;
+	struct flows alone_flows, both_flows;
+	void *alone_memory;
 	uint64_t passed, dropped, sent, redirected; /* by XDP */
 };
 
@@ -46,5 +49,15 @@ uint32_t xdp_pair_run(const struct xdp_plane *, const uint8_t *frame,
 void xdp_pair_same(
     struct xdp_pair *, const uint8_t *data, size_t len, uint32_t mtu);
 void xdp_pair_same_counters(struct xdp_pair *);
+
+/* From now on both forward by this fib, which is taken over and comes after the
+ * one they have. */
+void xdp_pair_install(struct xdp_pair *, struct fib *);
+
+/* The time of both, in ticks. */
+void xdp_pair_set_time(struct xdp_pair *, uint32_t tick);
+
+/* The same entries, at the same places; how many there are. */
+size_t xdp_pair_same_flows(const struct xdp_pair *);
 
 #endif
