@@ -12,6 +12,7 @@
 #define SWEEPER_BUDGET     4096
 #define SWEEPER_SYN_ONLY_S 75 /* as long as SYNs are sent again */
 #define SWEEPER_CLOSING_S  60
+#define SWEEPER_VISITS     2 /* before what seems needless is freed */
 
 /* What an entry is for, by the tables as they are. */
 enum sweeper_need {
