@@ -2,8 +2,8 @@
 /* guideway backend remove: first no new connections go to it, then nothing asks
  * for it any more, and only then is it taken out, so that none is broken.
  *
- * That nothing asks for it all balancers say. With --quiet it is enough that no
- * packet has come for so long; as it is where no balancer says anything. */
+ * That nothing asks for it is for all balancers to say. With --quiet no packet
+ * for so long is enough; as it is where no balancer says anything. */
 #include "config.h"
 
 #include <stdio.h>
@@ -149,10 +149,9 @@ give_up(const struct removal *r)
 static bool
 is_over(const struct removal *r)
 {
-	if (held_is_over(&r->held))
-		return true;
-	return (r->cli->quiet != NULL || r->held.n_known == 0) && r->known &&
-	    quiet_for(r) >= r->quiet_s;
+	if (r->held.n_known > 0)
+		return held_is_over(&r->held);
+	return r->known && quiet_for(r) >= r->quiet_s;
 }
 
 static void
@@ -160,7 +159,7 @@ hint(struct removal *r)
 {
 	char words[HELD_LINE_MAX];
 
-	if (r->cli->quiet == NULL && r->held.n_known > 0)
+	if (r->held.n_known > 0)
 		progress_hint(&r->progress, "%s: draining, %s", r->addr,
 		    held_line(&r->held, words));
 	else
@@ -177,14 +176,16 @@ wait_over(struct removal *r)
 
 	for (;;) {
 		last = progress_over(&r->progress);
-		if (look(r, &enabled) != CLI_OK ||
-		    held_look(r->cli, r->change->service, &r->change->backend,
-			&r->held) != CLI_OK)
+		if (look(r, &enabled) != CLI_OK)
 			return CLI_FAILED;
 		if (enabled)
 			return cli_error("somebody has enabled %s meanwhile; "
 					 "it is not removed",
 			    r->addr);
+		if (r->cli->quiet == NULL &&
+		    held_look(r->cli, r->change->service, &r->change->backend,
+			&r->held) != CLI_OK)
+			return CLI_FAILED;
 		if (is_over(r))
 			return CLI_OK;
 		if (last)

@@ -8,15 +8,27 @@
 
 #include "balancer/core/fib_impl.h"
 
-/* Where nothing is left, there are no moves. */
+/* One slot after the other may change, and is counted as it then is. Where
+ * nothing is left, there are no moves. */
 static void
-recount(const struct fib *fib, struct fib_region *r, uint32_t now)
+update_region(struct fib *fib, struct fib_region *r, uint32_t now,
+    void (*update)(struct moves_slot *, uint16_t current,
+	const struct moves_times *, uint32_t now))
 {
+	const struct moves_times *times = &r->service->times;
+
 	r->has_digest = false;
 	moves_count_begin(r->moves);
-	for (uint32_t i = 0; i < r->size; i++)
-		moves_count_add(r->moves, i, fib_current(fib, r, i),
-		    &r->service->times, now);
+	for (uint32_t i = 0; i < r->size; i++) {
+		uint16_t current = fib_current(fib, r, i);
+		struct moves_slot *s = &r->moves->slots[i];
+
+		if (!moves_asks(s, current))
+			continue;
+		update(s, current, times, now);
+		fib_put_slot(fib, r, i, now);
+		moves_count_add(r->moves, i, current, times, now);
+	}
 	if (r->moves->asking > 0)
 		return;
 	moves_free(r->moves);
@@ -24,19 +36,10 @@ recount(const struct fib *fib, struct fib_region *r, uint32_t now)
 }
 
 static void
-tick_region(struct fib *fib, struct fib_region *r, uint32_t now)
+step_slot(struct moves_slot *s, uint16_t current,
+    const struct moves_times *times, uint32_t now)
 {
-	for (uint32_t i = 0; i < r->size; i++) {
-		uint16_t current = fib_current(fib, r, i);
-		struct moves_slot *s = &r->moves->slots[i];
-
-		if (!moves_asks(s, current))
-			continue;
-		*s = moves_step(
-		    *s, current, current, false, &r->service->times, now);
-		fib_put_slot(fib, r, i, now);
-	}
-	recount(fib, r, now);
+	*s = moves_step(*s, current, current, false, times, now);
 }
 
 void
@@ -47,7 +50,7 @@ fib_tick(struct fib *fib, uint32_t now)
 
 		if (r->moves != NULL && r->moves->timed &&
 		    (int32_t)(now - r->moves->due) >= 0)
-			tick_region(fib, r, now);
+			update_region(fib, r, now, step_slot);
 	}
 }
 
@@ -119,17 +122,10 @@ fib_takes(const struct fib *fib, uint32_t service, uint32_t backend)
 }
 
 static void
-region_pass_done(struct fib *fib, struct fib_region *r, uint32_t now)
+end_pass(struct moves_slot *s, uint16_t current,
+    const struct moves_times *times, uint32_t now)
 {
-	for (uint32_t i = 0; i < r->size; i++) {
-		struct moves_slot *s = &r->moves->slots[i];
-
-		if (s->flags == 0)
-			continue;
-		moves_pass_done(s);
-		fib_put_slot(fib, r, i, now);
-	}
-	recount(fib, r, now);
+	moves_pass_done(s);
 }
 
 void
@@ -137,7 +133,7 @@ fib_pass_done(struct fib *fib, uint32_t now)
 {
 	for (size_t i = 0; i < fib->n_regions; i++)
 		if (fib->regions[i].moves != NULL)
-			region_pass_done(fib, &fib->regions[i], now);
+			update_region(fib, &fib->regions[i], now, end_pass);
 	numbers_pass_done(fib->backend_numbers);
 	numbers_pass_done(fib->service_numbers);
 }

@@ -2,7 +2,7 @@
 /* What the agent and the operator's command read off their sockets. The first
  * byte chooses the message: an answer of the balancer, which then also goes
  * through the core; an operator's request; a reply, which must survive being
- * sent on. */
+ * sent on; an answer that is about flows. */
 #include "config.h"
 
 #include <event2/buffer.h>
@@ -12,7 +12,10 @@
 #include "agent/balancer_wire.h"
 #include "agent/core/core.h"
 #include "agent/ctl/wire.h"
+#include "agent/flow_wire.h"
 #include "common/frame.h"
+
+#define FLOW_REPLY 3
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -51,6 +54,25 @@ balancer_reply(const uint8_t *data, size_t len)
 
 	if ((r = balancer_wire_reply(data, len, &why)) != NULL)
 		through_core(r);
+}
+
+/* Whatever it is, the core did not ask for it. */
+static void
+flow_reply(const uint8_t *data, size_t len)
+{
+	struct core *core = core_new((struct mono){0}, 1);
+	struct core_outputs *out = core_outputs_new();
+	struct errmsg why = {""};
+	struct flow_reply *r = flow_wire_reply(data, len, &why);
+
+	if (core == NULL || out == NULL || (r == NULL && why.text[0] == '\0'))
+		abort();
+	if (r != NULL)
+		step(core, out,
+		    (struct core_event){
+			.type = CORE_FLOWS_REPLY, .flow_reply = r});
+	core_outputs_free(out);
+	core_free(core);
 }
 
 /* What was taken is good: it can be sent, and is taken again. */
@@ -97,6 +119,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	if (len == 0)
 		return 0;
+	if (data[0] == FLOW_REPLY) {
+		flow_reply(data + 1, len - 1);
+		return 0;
+	}
 	switch (data[0] % 3) {
 	case 0:
 		balancer_reply(data + 1, len - 1);

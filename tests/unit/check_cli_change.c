@@ -388,6 +388,81 @@ START_TEST(removes_when_quiet)
 }
 END_TEST
 
+/* What nodes say in turn of what still asks for it. */
+static struct control_held_node held_nodes[] = {
+    {"lb1", true, {7, 1, 0}},
+    {"lb2", true, {9, 0, 0}},
+    {"lb1", true, {0, 0, 5}},
+    {"lb2", false, {0, 0, 0}},
+    {"lb1", true, {0, 0, 5}},
+    {"lb2", true, {0, 0, 6}},
+};
+#define HELD_REPLY(first, count) \
+	{ \
+		CONTROL_HELD, \
+		{ \
+			.kind = CONTROL_HELD, .held = { \
+				.nodes = held_nodes + (first), \
+				.n_nodes = (count) \
+			} \
+		} \
+	}
+
+/* Not before all have said so, twice. */
+START_TEST(drains_and_waits)
+{
+	const struct fake_answer answers[] = {
+	    HELD_REPLY(0, 2), HELD_REPLY(2, 2), HELD_REPLY(4, 2), all_done[0]};
+
+	fake_agent_start(answers, ROWS(answers));
+	cli_run(&run, "backend|drain|web|10.1.0.7|--wait");
+	ck_assert_str_eq(run.asked,
+	    "change set web 10.1.0.7 state=draining\n"
+	    "held web 10.1.0.7\n");
+	ck_assert_str_eq(run.out,
+	    "10.1.0.7: draining, 9 connections and 1 slot still ask for it\n"
+	    "10.1.0.7: draining, nothing asks for it, but node lb2 has not "
+	    "answered\n"
+	    "10.1.0.7: drained, nothing asks for it any more\n");
+	ck_assert_str_eq(run.err, "");
+	ck_assert_int_eq(run.status, CLI_OK);
+}
+END_TEST
+
+START_TEST(drains_in_vain)
+{
+	const struct fake_answer answers[] = {HELD_REPLY(0, 2), all_done[0]};
+
+	fake_agent_start(answers, ROWS(answers));
+	cli_run(&run, "backend|drain|web|10.1.0.7|--wait|--timeout|1");
+	ck_assert_str_eq(run.out,
+	    "10.1.0.7: draining, 9 connections and 1 slot still ask for it\n");
+	ck_assert_str_eq(
+	    run.err, "guideway: accepted, but not done within 1 s\n");
+	ck_assert_int_eq(run.status, CLI_PENDING);
+	cli_run(&run, "backend|drain|web|10.1.0.7|--wait|--timeout|0|--json");
+	ck_assert_ptr_nonnull(strstr(run.out, "\"connections\": 9"));
+	ck_assert_ptr_nonnull(strstr(run.out, "\"drained\": false"));
+	ck_assert_int_eq(run.status, CLI_PENDING);
+}
+END_TEST
+
+START_TEST(removes_when_nothing_asks)
+{
+	const struct fake_answer answers[] = {SERVICE_REPLY(&steps[0]),
+	    SERVICE_REPLY(&steps[1]), HELD_REPLY(0, 2), HELD_REPLY(4, 2),
+	    all_done[0]};
+
+	step(0, "enabled", 1);
+	step(1, "draining", 1);
+	fake_agent_start(answers, ROWS(answers));
+	cli_run(&run, "backend|remove|web|10.1.0.7");
+	ck_assert_str_eq(run.out, "done on all 3 nodes\n");
+	ck_assert_str_eq(run.err, "");
+	ck_assert_int_eq(run.status, CLI_OK);
+}
+END_TEST
+
 START_TEST(does_not_drain_twice)
 {
 	const struct fake_answer answers[] = {
@@ -405,26 +480,32 @@ END_TEST
 /* Of what a balancer that serves another table counts nothing follows. */
 static const struct give_up_row {
 	bool in_sync;
+	size_t held; /* so many nodes say something of it */
 	const char *err;
 } give_up_rows[] = {
-    {true,
+    {true, 0,
 	"guideway: 10.1.0.7 is draining and not removed: packets still go to "
 	"it, for this or another service; try again, or give --now\n"},
-    {false,
+    {false, 0,
 	"guideway: 10.1.0.7 is draining and not removed: the balancer does not "
 	"say whether packets still go to it; see 'guideway status'\n"},
+    {true, 1,
+	"guideway: 10.1.0.7 is draining and not removed: 7 connections and 1 "
+	"slot still ask for it; try again, or give --quiet or --now\n"},
 };
 
 START_TEST(gives_up)
 {
-	const struct fake_answer answers[] = {
-	    SERVICE_REPLY(&steps[0]), all_done[0]};
+	const struct fake_answer answers[] = {SERVICE_REPLY(&steps[0]),
+	    HELD_REPLY(0, give_up_rows[_i].held), all_done[0]};
 
 	step(0, "draining", 1);
 	steps[0].has_installed = give_up_rows[_i].in_sync;
 	fake_agent_start(answers, ROWS(answers));
 	cli_run(&run, "backend|remove|web|10.1.0.7|--timeout|1");
-	ck_assert_str_eq(run.asked, "service web\n");
+	ck_assert_ptr_nonnull(
+	    strstr(run.asked, "service web\nheld web 10.1.0.7\n"));
+	ck_assert_ptr_null(strstr(run.asked, "remove"));
 	ck_assert_str_eq(run.out, "");
 	ck_assert_str_eq(run.err, give_up_rows[_i].err);
 	ck_assert_int_eq(run.status, CLI_PENDING);
@@ -478,6 +559,9 @@ make_suite(void)
 	tcase_add_test(tc, service_in_use);
 	tcase_add_test(tc, service_not_in_use);
 	tcase_add_test(tc, removes_when_quiet);
+	tcase_add_test(tc, drains_and_waits);
+	tcase_add_test(tc, drains_in_vain);
+	tcase_add_test(tc, removes_when_nothing_asks);
 	tcase_add_test(tc, does_not_drain_twice);
 	tcase_add_loop_test(tc, gives_up, 0, ROWS(give_up_rows));
 	tcase_add_test(tc, enabled_meanwhile);

@@ -28,7 +28,7 @@ static pid_t agent;
 static const struct control_reply *
 answer(const struct fake_answer *answers, size_t n, enum control_kind to)
 {
-	static size_t given[CONTROL_LEAVE + 1];
+	static size_t given[CONTROL_HELD + 1];
 	const struct control_reply *last = NULL;
 	size_t seen = 0;
 
@@ -69,12 +69,15 @@ note(FILE *to, const struct control_request *q)
 	    [CONTROL_CLUSTER] = "cluster",
 	    [CONTROL_LEAVE] = "leave"};
 	static char before[CLI_TEXT_MAX];
-	char line[CLI_TEXT_MAX];
+	char line[CLI_TEXT_MAX], addr[ADDR_TEXT_MAX];
 
 	if (q->kind == CONTROL_CHANGE)
 		describe_change(q->change, line, sizeof(line));
 	else if (q->kind == CONTROL_SERVICE)
 		snprintf(line, sizeof(line), "service %s\n", q->service);
+	else if (q->kind == CONTROL_HELD)
+		snprintf(line, sizeof(line), "held %s %s\n", q->service,
+		    addr_format(&q->backend, addr));
 	else
 		snprintf(line, sizeof(line), "%s%s%s%s\n", names[q->kind],
 		    q->node[0] != '\0' ? " " : "", q->node,
