@@ -119,7 +119,7 @@ exchange_pack(const struct fib *fib, struct flow_record *records, size_t n,
 static uint32_t
 service_number(const struct fib *fib, const char *name)
 {
-	char key[FORWARDING_NAME_MAX + 1] = "";
+	char key[FORWARDING_NAME_MAX] = "";
 
 	if (strlen(name) >= sizeof(key))
 		return NUMBERS_NONE;
