@@ -56,6 +56,16 @@ tell_again(uint64_t state, uint64_t hash, uint32_t idle, uint32_t now)
 	return state;
 }
 
+/* A connection of this node's that peers were told of. Its slot may have stood
+ * since, by what other nodes know, and they have forgotten it: when a move
+ * begins they are told again. */
+static bool
+is_old(uint64_t state)
+{
+	return (state & (FLOW_FOREIGN | FLOW_SYN_ONLY | FLOW_ONCE)) == 0 &&
+	    (state & FLOW_TOLD) != 0;
+}
+
 /* The state of one that seems needless, at each visit of the sweeper; 0: free
  * it. Not at once: another node may have told of it, whose slots move while
  * those here are about to. And not before this node's own, and each other's,
@@ -107,6 +117,8 @@ sweep(struct sweeper *s, struct flows *f, const struct sweeper_calls *calls,
 	s->counting[service].entries++;
 	s->counting[service].pinned += need == SWEEPER_PINNED;
 	next = tell_again(state, key, ticks, flows_now(f));
+	if (is_old(state) && calls->fresh(ctx, service, key))
+		next &= ~FLOW_TOLD;
 	if (next != state && !flow_change(bucket, i, state, next))
 		return;
 	/* Also what waited for its time, or was spared. */
