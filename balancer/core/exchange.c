@@ -135,9 +135,9 @@ learn_flow(struct fib *fib, struct flows *flows, struct flow_record *r,
 		result->refused++;
 		return;
 	case FIB_NEEDLESS:
-		/* It goes there anyway. */
-		result->taken++;
-		return;
+		/* It goes there anyway; but maybe the teller has a change that
+		 * is on its way here, and then it must be known. Else the
+		 * sweeper takes it away. */
 	case FIB_PINNED:
 	case FIB_MOVING:
 		break;
