@@ -240,7 +240,7 @@ run_file(struct options *o, const struct conf *conf, struct errmsg *why)
 		forwarding_free(state);
 		return -1;
 	}
-	if (serving_install(&serving, state, reflect, o, why) == 0) {
+	if (serving_install(&serving, state, 0, reflect, o, why) == 0) {
 		r = file_run(&serving, &o->file, why);
 		if (summarise(o, &serving) == -1 && r == 0)
 			r = errmsg_set(why, "the summary cannot be written");

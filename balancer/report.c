@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "balancer/core/sweeper.h"
 #include "balancer/serving.h"
 #include "common/arena.h"
 
@@ -59,10 +60,29 @@ fill_drops(struct arena *arena, struct report_service *to,
 	return 0;
 }
 
+/* The sweeper's counts are of its last pass. */
+static void
+fill_moves(struct report_service *to, const struct serving *serving, size_t i)
+{
+	struct fib_moving moving = fib_moving(serving->fib, i);
+	uint32_t number = fib_service_number(serving->fib, i);
+
+	to->moving = moving.moving;
+	to->marked = moving.asking;
+	if (serving->sweeper == NULL)
+		return;
+	to->entries = serving->sweeper->counts[number].entries;
+	to->pinned = serving->sweeper->counts[number].pinned;
+	to->overflow = __atomic_load_n(
+	    &serving->flows.overflow[number], __ATOMIC_RELAXED);
+}
+
 static int
 fill_services(struct arena *arena, struct balancer_status *st,
-    const struct forwarding *f, const struct counters *c)
+    const struct serving *serving, const struct counters *c)
 {
+	const struct forwarding *f = serving_state(serving);
+
 	st->services = arena_alloc(arena, f->n_services, sizeof(*st->services));
 	if (st->services == NULL)
 		return -1;
@@ -71,6 +91,7 @@ fill_services(struct arena *arena, struct balancer_status *st,
 		st->services[i].name = f->services[i].name;
 		st->services[i].packets = c->services[i].packets;
 		st->services[i].bytes = c->services[i].bytes;
+		fill_moves(&st->services[i], serving, i);
 		if (fill_drops(
 			arena, &st->services[i], c->service_reasons[i]) == -1)
 			return -1;
@@ -106,7 +127,7 @@ report_fill(struct arena *arena, struct balancer_status *st,
 	if (read_back && fill_tables(arena, st, serving) == -1)
 		return -1;
 	if (fill_reasons(arena, st, c) == -1 ||
-	    fill_services(arena, st, f, c) == -1 ||
+	    fill_services(arena, st, serving, c) == -1 ||
 	    fill_backends(arena, st, f, c) == -1)
 		return -1;
 	return 0;
@@ -129,6 +150,13 @@ report_print(FILE *out, const struct balancer_status *st)
 			    "service %-16s %" PRIu64 " packets, %" PRIu64
 			    " bytes\n",
 			    s->name, s->packets, s->bytes);
+		if (s->marked > 0 || s->entries > 0 || s->overflow > 0)
+			fprintf(out,
+			    "service %-16s %" PRIu64 " slots move, %" PRIu64
+			    " ask, %" PRIu64 " entries, %" PRIu64
+			    " of them pinned, %" PRIu64 " without room\n",
+			    s->name, s->moving, s->marked, s->entries,
+			    s->pinned, s->overflow);
 		for (size_t d = 0; d < s->n_drops; d++)
 			fprintf(out, "service %-16s %s %" PRIu64 " packets\n",
 			    s->name, s->drops[d].name, s->drops[d].packets);

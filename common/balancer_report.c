@@ -102,6 +102,11 @@ services_pack(
 		to->service = field_of_text(from->name);
 		to->packets = from->packets;
 		to->bytes = from->bytes;
+		to->moving = from->moving;
+		to->marked = from->marked;
+		to->entries = from->entries;
+		to->pinned = from->pinned;
+		to->overflow = from->overflow;
 		to->n_drops = from->n_drops;
 		to->drops = report_counters_pack(
 		    arena, from->drops, from->n_drops);
@@ -225,6 +230,11 @@ services_read(struct fields *f, struct balancer_status *s, const MsgStatus *m)
 		    f, &from->service, NAME_MAX_LEN, "status.services.service");
 		to->packets = from->packets;
 		to->bytes = from->bytes;
+		to->moving = from->moving;
+		to->marked = from->marked;
+		to->entries = from->entries;
+		to->pinned = from->pinned;
+		to->overflow = from->overflow;
 		to->n_drops = from->n_drops;
 		to->drops = report_counters_read(
 		    f, &to->n_drops, from->drops, "status.services.drops");
@@ -373,6 +383,8 @@ trace_answer_to_message(struct arena *arena, const struct trace_answer *a)
 		m->service = field_of_text(a->service);
 		m->slot = a->slot;
 		m->backend = field_of_addr(&a->backend);
+		m->rule = field_of_text(a->rule);
+		m->settled_backend = field_of_addr(&a->settled);
 	}
 	if (!a->forwarded)
 		return m;
@@ -389,7 +401,7 @@ trace_answer_from_message(struct arena *arena, struct trace_answer *a,
 	struct fields f = {.arena = arena, .why = why};
 
 	memset(a, 0, sizeof(*a));
-	a->service = a->interface = "";
+	a->service = a->interface = a->rule = "";
 	a->reason = fields_name(&f, &m->reason, NAME_MAX_LEN, "trace.reason");
 	a->chosen = m->chosen;
 	a->forwarded = m->forwarded;
@@ -404,6 +416,9 @@ trace_answer_from_message(struct arena *arena, struct trace_answer *a,
 		    &f, m->slot, FORWARDING_TABLE_MAX - 1, "trace.slot");
 		a->backend = fields_addr(
 		    &f, &m->backend, false, "trace.backend");
+		a->rule = fields_text(&f, &m->rule, "trace.rule");
+		a->settled = fields_addr(
+		    &f, &m->settled_backend, true, "trace.settled_backend");
 	}
 	if (a->forwarded) {
 		a->encap_source = fields_addr(

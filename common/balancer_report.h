@@ -40,6 +40,9 @@ struct report_service {
 	uint64_t packets, bytes;
 	struct report_counter *drops;
 	size_t n_drops;
+	/* Slots that move, and that ask the flow table; entries in it, those
+	 * that keep a flow from where new ones go, and that found no room. */
+	uint64_t moving, marked, entries, pinned, overflow;
 };
 
 struct report_backend {
@@ -95,6 +98,9 @@ struct trace_answer {
 	struct addr backend;
 	bool forwarded;           /* all of it is set */
 	struct addr encap_source; /* none: no next hop yet */
+	const char *rule;         /* why this backend; "": not said */
+	struct addr settled;      /* where an older flow goes that is not known;
+				   * none: the same way */
 	const char *interface;    /* "": no next hop yet */
 	bool has_mac;
 	uint8_t mac[REPORT_MAC_LEN];

@@ -87,7 +87,28 @@ struct conf_service {
 	/* With a smaller share of its backends up (per cent), all of them are
 	 * used: then the checks are more likely wrong than the backends. */
 	uint8_t panic_percent;
+	/* As in struct forwarding_service. */
+	uint32_t settle_s, udp_learn_s, tcp_idle_s, udp_idle_s;
+	bool down_keep;
 };
+
+/* A service's times: key, and what it may be, in seconds. */
+enum conf_time {
+	CONF_SETTLE_TIME,
+	CONF_UDP_LEARN,
+	CONF_TCP_IDLE,
+	CONF_UDP_IDLE,
+	CONF_TIMES
+};
+struct conf_time_rule {
+	const char *key;
+	uint32_t least, otherwise; /* at most FORWARDING_TIME_MAX */
+};
+const struct conf_time_rule *conf_time_rule(enum conf_time);
+uint32_t *conf_time(struct conf_service *, enum conf_time);
+
+/* What is done when a backend is down; `keep` is down_keep. */
+const char *conf_on_down_word(bool keep);
 
 /* How the node makes its VIPs known to routers. */
 struct conf_announce {

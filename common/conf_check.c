@@ -445,7 +445,8 @@ set_service(const struct check *c, struct conf_service *out,
 	    set_ports(c, out, raw, place) == -1 ||
 	    set_table_size(c, out, raw, place) == -1 ||
 	    set_watermarks(c, out, raw, place) == -1 ||
-	    conf_health(out, raw, c->tree, place, c->why) == -1)
+	    conf_health(out, raw, c->tree, place, c->why) == -1 ||
+	    conf_moves(out, raw, c->tree, place, c->why) == -1)
 		return -1;
 	return set_backends(c, out, raw, place);
 }

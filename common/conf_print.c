@@ -209,6 +209,18 @@ print_check(FILE *out, const struct health_check *c)
 }
 
 static void
+print_moves(FILE *out, const struct conf_service *s)
+{
+	struct conf_service copy = *s;
+
+	for (int i = 0; i < CONF_TIMES; i++)
+		fprintf(out, "    %s: %u\n",
+		    conf_time_rule((enum conf_time)i)->key,
+		    *conf_time(&copy, (enum conf_time)i));
+	fprintf(out, "    on_down: %s\n", conf_on_down_word(s->down_keep));
+}
+
+static void
 print_service(FILE *out, const struct conf_service *s)
 {
 	fputs("  - name: ", out);
@@ -232,6 +244,7 @@ print_service(FILE *out, const struct conf_service *s)
 	    s->announce_min, s->announce_again);
 	print_check(out, &s->check);
 	fprintf(out, "    panic: %u\n", s->panic_percent);
+	print_moves(out, s);
 	fputs(
 	    s->n_backends > 0 ? "    backends:\n" : "    backends: []\n", out);
 	for (size_t i = 0; i < s->n_backends; i++)

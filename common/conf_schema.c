@@ -35,6 +35,11 @@ static const cyaml_strval_t oversizes[] = {
     {"refuse", RAW_OVERSIZE_REFUSE},
 };
 
+static const cyaml_strval_t on_downs[] = {
+    {"reset", RAW_ON_DOWN_RESET},
+    {"keep", RAW_ON_DOWN_KEEP},
+};
+
 static const cyaml_strval_t switches[] = {
     {"true", RAW_TRUE},
     {"false", RAW_FALSE},
@@ -87,6 +92,13 @@ const char *
 conf_oversize_word(enum raw_oversize oversize)
 {
 	return word(oversizes, CYAML_ARRAY_LEN(oversizes), oversize);
+}
+
+const char *
+conf_on_down_word(bool keep)
+{
+	return word(on_downs, CYAML_ARRAY_LEN(on_downs),
+	    keep ? RAW_ON_DOWN_KEEP : RAW_ON_DOWN_RESET);
 }
 
 const char *
@@ -259,6 +271,17 @@ static const cyaml_schema_field_t service_fields[] = {
 	CYAML_FIELD_MAPPING_PTR("check", OPTIONAL,
 	    struct raw_service, check, check_fields),
 	CYAML_FIELD_UINT_PTR("panic", OPTIONAL, struct raw_service, panic),
+	CYAML_FIELD_UINT_PTR("settle_time", OPTIONAL,
+	    struct raw_service, settle_time),
+	CYAML_FIELD_UINT_PTR("udp_learn", OPTIONAL,
+	    struct raw_service, udp_learn),
+	CYAML_FIELD_UINT_PTR("tcp_idle", OPTIONAL,
+	    struct raw_service, tcp_idle),
+	CYAML_FIELD_UINT_PTR("udp_idle", OPTIONAL,
+	    struct raw_service, udp_idle),
+	CYAML_FIELD_ENUM("on_down", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+	    struct raw_service, on_down,
+	    on_downs, CYAML_ARRAY_LEN(on_downs)),
 	CYAML_FIELD_SEQUENCE("backends", OPTIONAL,
 	    struct raw_service, backends, &backend_entry,
 	    0, FORWARDING_MAX_BACKENDS),

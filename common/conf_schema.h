@@ -35,6 +35,11 @@ enum raw_oversize {
 	RAW_OVERSIZE_REFUSE
 };
 
+enum raw_on_down {
+	RAW_ON_DOWN_RESET,
+	RAW_ON_DOWN_KEEP
+};
+
 enum raw_switch {
 	RAW_TRUE,
 	RAW_FALSE
@@ -60,6 +65,8 @@ struct raw_service {
 	uint64_t *announce_min, *announce_again;
 	struct raw_check *check;
 	uint64_t *panic;
+	uint64_t *settle_time, *udp_learn, *tcp_idle, *udp_idle; /* seconds */
+	enum raw_on_down on_down;
 	struct raw_backend *backends;
 	uint32_t backends_count;
 };
@@ -125,6 +132,11 @@ struct conf *conf_check(const char *path, const struct raw_conf *,
 /* A service's `check` and `panic`; its ports are there already. `place` is the
  * service. */
 int conf_health(struct conf_service *, const struct raw_service *,
+    const struct conf_tree *, const struct conf_node *place,
+    struct errmsg *why);
+
+/* A service's times, and `on_down`. */
+int conf_moves(struct conf_service *, const struct raw_service *,
     const struct conf_tree *, const struct conf_node *place,
     struct errmsg *why);
 

@@ -31,6 +31,53 @@ forwarding_free(struct forwarding *f)
 	free(f);
 }
 
+static void *
+copy_array(const void *from, size_t n, size_t size)
+{
+	void *to = calloc(n + 1, size);
+
+	if (to != NULL && n > 0)
+		memcpy(to, from, n * size);
+	return to;
+}
+
+static int
+copy_service(
+    struct forwarding_service *to, const struct forwarding_service *from)
+{
+	*to = *from;
+	to->endpoints = copy_array(
+	    from->endpoints, from->n_endpoints, sizeof(*to->endpoints));
+	to->members = copy_array(
+	    from->members, from->n_members, sizeof(*to->members));
+	return to->endpoints != NULL && to->members != NULL ? 0 : -1;
+}
+
+struct forwarding *
+forwarding_copy(const struct forwarding *from)
+{
+	struct forwarding *to = malloc(sizeof(*to));
+
+	if (to == NULL)
+		return NULL;
+	*to = *from;
+	to->n_services = 0;
+	to->backends = copy_array(
+	    from->backends, from->n_backends, sizeof(*to->backends));
+	to->services = calloc(from->n_services + 1, sizeof(*to->services));
+	if (to->backends == NULL || to->services == NULL)
+		goto fail;
+	for (size_t i = 0; i < from->n_services; i++) {
+		to->n_services++;
+		if (copy_service(&to->services[i], &from->services[i]) == -1)
+			goto fail;
+	}
+	return to;
+fail:
+	forwarding_free(to);
+	return NULL;
+}
+
 bool
 forwarding_name_valid(const char *name, size_t len)
 {
@@ -220,6 +267,29 @@ check_members(const struct forwarding_service *s, size_t n_backends,
 }
 
 static int
+check_time(const struct forwarding_service *s, const char *what,
+    uint32_t seconds, uint32_t least, struct errmsg *why)
+{
+	if (seconds >= least && seconds <= FORWARDING_TIME_MAX)
+		return 0;
+	return errmsg_set(why, "service %s: %s must be %u..%u seconds, got %u",
+	    s->name, what, least, FORWARDING_TIME_MAX, seconds);
+}
+
+/* What is never written needs no time to be forgotten in. */
+static int
+check_times(const struct forwarding_service *s, struct errmsg *why)
+{
+	uint32_t least = s->settle_s > 0;
+
+	if (check_time(s, "settle_time", s->settle_s, 0, why) == -1 ||
+	    check_time(s, "udp_learn", s->udp_learn_s, 0, why) == -1 ||
+	    check_time(s, "tcp_idle", s->tcp_idle_s, least, why) == -1)
+		return -1;
+	return check_time(s, "udp_idle", s->udp_idle_s, least, why);
+}
+
+static int
 check_service(const struct forwarding_service *s, struct errmsg *why)
 {
 	if (!forwarding_name_valid(s->name, strnlen(s->name, sizeof(s->name))))
@@ -238,7 +308,7 @@ check_service(const struct forwarding_service *s, struct errmsg *why)
 	for (size_t i = 0; i < s->n_endpoints; i++)
 		if (check_endpoint(s, &s->endpoints[i], why) == -1)
 			return -1;
-	return 0;
+	return check_times(s, why);
 }
 
 static int

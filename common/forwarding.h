@@ -24,6 +24,11 @@
 #define FORWARDING_TABLE_MAX     (1u << 20)
 #define FORWARDING_TABLE_DEFAULT (1u << 16)
 #define FORWARDING_PHI_FULL      256
+#define FORWARDING_TIME_MAX      86400u
+#define FORWARDING_SETTLE_S      900 /* defaults */
+#define FORWARDING_UDP_LEARN_S   30
+#define FORWARDING_TCP_IDLE_S    3600
+#define FORWARDING_UDP_IDLE_S    180
 /* The first byte is fixed, so the whole prefix is unicast when its first
  * address is. */
 #define FORWARDING_SOURCE_LEN_MIN 8
@@ -50,6 +55,13 @@ struct forwarding_service {
 	size_t n_endpoints;
 	struct forwarding_member *members;
 	size_t n_members;
+	/* How connections outlive a change of the table. settle_s 0: not at
+	 * all, they go where the table says at once. */
+	uint32_t settle_s;    /* 0..FORWARDING_TIME_MAX, as the others */
+	uint32_t udp_learn_s; /* UDP that is not known goes where it went */
+	uint32_t tcp_idle_s;  /* 1..: silent for longer, it is forgotten */
+	uint32_t udp_idle_s;
+	bool down_keep; /* down is treated as draining */
 };
 
 /* The outer source: one address, or a prefix whose host bits carry flow
@@ -71,12 +83,14 @@ struct forwarding {
 
 struct forwarding *forwarding_new(void); /* empty; NULL: out of memory */
 void forwarding_free(struct forwarding *);
+/* NULL: out of memory. */
+struct forwarding *forwarding_copy(const struct forwarding *);
 
 /* Is it whole and within bounds: counts, names unique and valid, endpoints
  * unique (no service's VIP+protocol+port twice), VIPs and backends unicast and
  * never the same address, members unique per service, weights, phi, table
- * sizes, down only with phi 0, at most table_size members? A service without
- * members is valid: it has no backend. 0, or -1 with `why`. */
+ * sizes, down only with phi 0, at most table_size members, times? A service
+ * without members is valid: it has no backend. 0, or -1 with `why`. */
 int forwarding_check(const struct forwarding *, struct errmsg *why);
 
 /* The parts of it that others ask for by themselves. A name: 1 to

@@ -42,6 +42,11 @@ service_pack(
 	m->name = field_of_text(s->name);
 	m->table_size = s->table_size;
 	m->refuse_oversize = s->refuse_oversize;
+	m->settle_s = s->settle_s;
+	m->udp_learn_s = s->udp_learn_s;
+	m->tcp_idle_s = s->tcp_idle_s;
+	m->udp_idle_s = s->udp_idle_s;
+	m->down_keep = s->down_keep;
 	m->n_endpoints = s->n_endpoints;
 	m->endpoints = forwarding_endpoints_pack(
 	    arena, s->endpoints, s->n_endpoints);
@@ -171,6 +176,11 @@ service_from_wire(
 	memcpy(out->name, s->name.data, s->name.len);
 	out->table_size = s->table_size;
 	out->refuse_oversize = s->refuse_oversize;
+	out->settle_s = s->settle_s;
+	out->udp_learn_s = s->udp_learn_s;
+	out->tcp_idle_s = s->tcp_idle_s;
+	out->udp_idle_s = s->udp_idle_s;
+	out->down_keep = s->down_keep;
 	if (s->n_endpoints > FORWARDING_MAX_ENDPOINTS ||
 	    s->n_members > FORWARDING_MAX_BACKENDS)
 		return errmsg_set(why,

@@ -151,6 +151,11 @@ add_services(struct forwarding *f, const struct conf *conf,
 		strncpy(s->name, cs->name, sizeof(s->name) - 1);
 		s->table_size = cs->table_size;
 		s->refuse_oversize = cs->refuse_oversize;
+		s->settle_s = cs->settle_s;
+		s->udp_learn_s = cs->udp_learn_s;
+		s->tcp_idle_s = cs->tcp_idle_s;
+		s->udp_idle_s = cs->udp_idle_s;
+		s->down_keep = cs->down_keep;
 		if (add_endpoints(s, cs) == -1 ||
 		    add_members(s, cs, f, health) == -1)
 			return -1;

@@ -10,6 +10,26 @@
 #include "agent/cli/show.h"
 #include "common/arena.h"
 
+/* Nothing is said of a table that stands. */
+static void
+print_moves(const struct control_service *s)
+{
+	char number[UNIT_TEXT_MAX], pinned[UNIT_TEXT_MAX];
+
+	if (s->moving > 0)
+		printf("moving   %s slots: what is open there stays where it "
+		       "is\n",
+		    unit_count(s->moving, number));
+	if (s->entries > 0)
+		printf("flows    %s remembered, %s of them pinned\n",
+		    unit_count(s->entries, number),
+		    unit_count(s->pinned, pinned));
+	if (s->overflow > 0)
+		style_print(stdout, STYLE_BAD,
+		    "overflow %s packets of flows that found no room\n",
+		    unit_count(s->overflow, number));
+}
+
 static void
 print_summary(const struct control_service *s)
 {
@@ -39,6 +59,7 @@ print_summary(const struct control_service *s)
 		    "panic    yes: too few are up, so all are used\n");
 	printf("traffic  %s packets, %s\n", unit_count(s->packets, packets),
 	    unit_bytes(s->bytes, bytes));
+	print_moves(s);
 }
 
 static void

@@ -134,7 +134,8 @@ json_t *
 show_service_json(const struct control_service *s)
 {
 	return cli_json(json_pack("{s:s, s:o, s:i, s:i, s:i, s:b, s:o, s:o, "
-				  "s:I, s:I, s:o, s:s, s:b}",
+				  "s:I, s:I, s:o, s:s, s:b, s:I, s:I, s:I, "
+				  "s:I, s:I}",
 	    "name", s->name, "endpoints", endpoints_json(s), "table_size",
 	    (int)s->table_size, "members_configured", (int)s->configured,
 	    "members_taking", (int)s->taking, "in_sync", show_in_sync(s),
@@ -142,7 +143,10 @@ show_service_json(const struct control_service *s)
 	    show_digest_json(s->has_installed, s->installed), "packets",
 	    (json_int_t)s->packets, "bytes", (json_int_t)s->bytes, "drops",
 	    show_counters_json(s->drops, s->n_drops), "check", s->check,
-	    "panic", s->panic));
+	    "panic", s->panic, "slots_moving", (json_int_t)s->moving,
+	    "slots_marked", (json_int_t)s->marked, "entries",
+	    (json_int_t)s->entries, "entries_pinned", (json_int_t)s->pinned,
+	    "entries_overflow", (json_int_t)s->overflow));
 }
 
 bool

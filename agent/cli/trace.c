@@ -35,6 +35,11 @@ print_text(const struct trace_query *q, const struct control_reply *r)
 		printf("service   %s\n", a->service);
 		printf("slot      %u\n", a->slot);
 		printf("backend   %s\n", addr_format(&a->backend, addr));
+		if (a->rule[0] != '\0')
+			printf("rule      %s\n", a->rule);
+		if (!addr_is_none(&a->settled))
+			printf("settled   %s: flows from before the change\n",
+			    addr_format(&a->settled, addr));
 	}
 	style_print(stdout, a->forwarded ? STYLE_GOOD : STYLE_BAD,
 	    "reason    %s: %s\n", a->reason, show_reason(a->reason));
@@ -68,6 +73,9 @@ print_json(const struct trace_query *q, const struct control_reply *r)
 		    o, "service", cli_json(json_string(a->service)));
 		json_object_set_new(o, "slot", cli_json(json_integer(a->slot)));
 		json_object_set_new(o, "backend", show_addr_json(&a->backend));
+		json_object_set_new(o, "rule", cli_json(json_string(a->rule)));
+		json_object_set_new(
+		    o, "settled_backend", show_addr_json(&a->settled));
 	}
 	if (a->forwarded) {
 		json_object_set_new(

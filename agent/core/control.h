@@ -96,6 +96,8 @@ struct control_service {
 	uint64_t packets, bytes;
 	const struct report_counter *drops;
 	size_t n_drops;
+	/* As in struct report_service. */
+	uint64_t moving, marked, entries, pinned, overflow;
 };
 
 /* Flow notices of this node since the agent started; entries, unless it says
@@ -135,7 +137,7 @@ struct control_condition {
 };
 
 struct control_drain {
-	/* off, marked, withdrawn, drained (drain.h); asking: the node is to be
+	/* off, marked, withdrawn, drained (drain.h); marked: the node is to be
 	 * drained, and waits for another one's grant */
 	const char *phase;
 	bool by_operator, temporary;

@@ -73,6 +73,11 @@ service_summary(const struct core *core, size_t i, struct control_service *to)
 		to->bytes = counters->bytes;
 		to->drops = counters->drops;
 		to->n_drops = counters->n_drops;
+		to->moving = counters->moving;
+		to->marked = counters->marked;
+		to->entries = counters->entries;
+		to->pinned = counters->pinned;
+		to->overflow = counters->overflow;
 	}
 }
 

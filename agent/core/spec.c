@@ -53,6 +53,9 @@ spec_defaults(struct spec_target *t)
 		t->service->announce_min = 1;
 		t->service->panic_percent = PANIC_DEFAULT;
 		health_check_init(&t->service->check, CHECK_NONE);
+		for (int i = 0; i < CONF_TIMES; i++)
+			*conf_time(t->service, (enum conf_time)i) =
+			    conf_time_rule((enum conf_time)i)->otherwise;
 	}
 	if (t->backend != NULL) {
 		t->backend->weight = 1;

@@ -4,7 +4,9 @@
  *
  *   kind     key               fields
  *   service  NAME              vips, protocol, ports, table_size, oversize,
- *                              announce_min, announce_again, check, panic
+ *                              announce_min, announce_again, check, panic,
+ *                              settle_time, udp_learn, tcp_idle, udp_idle,
+ *                              on_down
  *   backend  "NAME ADDRESS"    weight, state
  *   node     NAME              state
  *
@@ -36,6 +38,11 @@ enum spec_field {
 	SPEC_ANNOUNCE_AGAIN = 7,
 	SPEC_CHECK = 8,
 	SPEC_PANIC = 9,
+	SPEC_SETTLE_TIME = 10,
+	SPEC_UDP_LEARN = 11,
+	SPEC_TCP_IDLE = 12,
+	SPEC_UDP_IDLE = 13,
+	SPEC_ON_DOWN = 14,
 	SPEC_WEIGHT = 32,
 	SPEC_STATE = 33, /* of a backend: an intent; of a node: active,
 			    draining */

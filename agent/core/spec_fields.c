@@ -297,6 +297,92 @@ put_panic(const struct spec_target *from, struct spec_text *t)
 }
 
 static int
+take_time(struct spec_target *to, enum conf_time which, const char *text,
+    struct errmsg *why)
+{
+	uint32_t least = conf_time_rule(which)->least, n;
+
+	if (number(text, least, FORWARDING_TIME_MAX, &n) == -1)
+		return errmsg_set(why, "must be %u..%u seconds, got '%.64s'",
+		    least, FORWARDING_TIME_MAX, text);
+	*conf_time(to->service, which) = n;
+	return 0;
+}
+
+static void
+put_time(
+    const struct spec_target *from, enum conf_time which, struct spec_text *t)
+{
+	put(t, "%u", *conf_time(from->service, which));
+}
+
+static int
+take_settle_time(struct spec_target *to, const char *text, struct errmsg *why)
+{
+	return take_time(to, CONF_SETTLE_TIME, text, why);
+}
+
+static void
+put_settle_time(const struct spec_target *from, struct spec_text *t)
+{
+	put_time(from, CONF_SETTLE_TIME, t);
+}
+
+static int
+take_udp_learn(struct spec_target *to, const char *text, struct errmsg *why)
+{
+	return take_time(to, CONF_UDP_LEARN, text, why);
+}
+
+static void
+put_udp_learn(const struct spec_target *from, struct spec_text *t)
+{
+	put_time(from, CONF_UDP_LEARN, t);
+}
+
+static int
+take_tcp_idle(struct spec_target *to, const char *text, struct errmsg *why)
+{
+	return take_time(to, CONF_TCP_IDLE, text, why);
+}
+
+static void
+put_tcp_idle(const struct spec_target *from, struct spec_text *t)
+{
+	put_time(from, CONF_TCP_IDLE, t);
+}
+
+static int
+take_udp_idle(struct spec_target *to, const char *text, struct errmsg *why)
+{
+	return take_time(to, CONF_UDP_IDLE, text, why);
+}
+
+static void
+put_udp_idle(const struct spec_target *from, struct spec_text *t)
+{
+	put_time(from, CONF_UDP_IDLE, t);
+}
+
+static int
+take_on_down(struct spec_target *to, const char *text, struct errmsg *why)
+{
+	bool keep = strcmp(text, conf_on_down_word(true)) == 0;
+
+	if (!keep && strcmp(text, conf_on_down_word(false)) != 0)
+		return errmsg_set(
+		    why, "must be reset or keep, got '%.64s'", text);
+	to->service->down_keep = keep;
+	return 0;
+}
+
+static void
+put_on_down(const struct spec_target *from, struct spec_text *t)
+{
+	put(t, "%s", conf_on_down_word(from->service->down_keep));
+}
+
+static int
 take_weight(struct spec_target *to, const char *text, struct errmsg *why)
 {
 	uint32_t n;
@@ -380,6 +466,13 @@ static const struct spec_field_row rows[] = {
 	put_announce_again},
     {OBJECT_SERVICE, SPEC_CHECK, "check", take_check, put_check},
     {OBJECT_SERVICE, SPEC_PANIC, "panic", take_panic, put_panic},
+    {OBJECT_SERVICE, SPEC_SETTLE_TIME, "settle_time", take_settle_time,
+	put_settle_time},
+    {OBJECT_SERVICE, SPEC_UDP_LEARN, "udp_learn", take_udp_learn,
+	put_udp_learn},
+    {OBJECT_SERVICE, SPEC_TCP_IDLE, "tcp_idle", take_tcp_idle, put_tcp_idle},
+    {OBJECT_SERVICE, SPEC_UDP_IDLE, "udp_idle", take_udp_idle, put_udp_idle},
+    {OBJECT_SERVICE, SPEC_ON_DOWN, "on_down", take_on_down, put_on_down},
     {OBJECT_BACKEND, SPEC_WEIGHT, "weight", take_weight, put_weight},
     {OBJECT_BACKEND, SPEC_STATE, "state", take_state, put_state},
     {OBJECT_NODE, SPEC_STATE, "state", take_node_state, put_node_state},

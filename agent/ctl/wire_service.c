@@ -114,6 +114,11 @@ service_pack(
 	m->taking = s->taking;
 	m->check = field_of_text(s->check);
 	m->panic = s->panic;
+	m->moving = s->moving;
+	m->marked = s->marked;
+	m->entries = s->entries;
+	m->pinned = s->pinned;
+	m->overflow = s->overflow;
 	m->n_endpoints = s->n_endpoints;
 	m->endpoints = forwarding_endpoints_pack(
 	    arena, s->endpoints, s->n_endpoints);
@@ -146,4 +151,9 @@ service_read(struct fields *f, struct control_service *s, const MsgService *m)
 	s->check = fields_long_text(
 	    f, &m->check, HEALTH_CHECK_FORMAT_MAX - 1, "service.check");
 	s->panic = m->panic;
+	s->moving = m->moving;
+	s->marked = m->marked;
+	s->entries = m->entries;
+	s->pinned = m->pinned;
+	s->overflow = m->overflow;
 }

@@ -100,17 +100,6 @@ build_tables(struct fib *fib, const struct forwarding *state,
 	return i == state->n_services ? 0 : -1;
 }
 
-/* The first service before `service` with the same table, or `service`. */
-static size_t
-sharer_of(const struct fib *fib, size_t service)
-{
-	size_t i = 0;
-
-	while (fib->services[i].table != fib->services[service].table)
-		i++;
-	return i;
-}
-
 static uint32_t
 service_flags(const struct forwarding_service *s)
 {
@@ -124,58 +113,54 @@ service_flags(const struct forwarding_service *s)
 	return flags;
 }
 
-/* Gives each service its slots; those with one table have them in common. */
-static uint64_t
-place_slots(struct fib *fib, const struct forwarding *state)
+static int
+u16_cmp(const void *a, const void *b)
 {
-	uint64_t next = 0;
-
-	for (size_t i = 0; i < state->n_services; i++) {
-		const struct forwarding_service *s = &state->services[i];
-		struct service_fwd *fwd = &fib->services_fwd[i];
-		size_t sharer;
-
-		fwd->flags = service_flags(s);
-		fwd->shift = 64 - (uint32_t)__builtin_ctz(s->table_size);
-		if (fib->services[i].table == NULL)
-			continue;
-		sharer = sharer_of(fib, i);
-		if (sharer != i) {
-			fwd->first_slot = fib->services_fwd[sharer].first_slot;
-			continue;
-		}
-		fwd->first_slot = (uint32_t)next;
-		next += s->table_size;
-	}
-	return next;
+	return *(const uint16_t *)a - *(const uint16_t *)b;
 }
 
+static int
+list_live(const struct fib *fib, const struct forwarding_service *from,
+    struct fib_service *to)
+{
+	to->live = calloc(from->n_members + 1, sizeof(*to->live));
+	if (to->live == NULL)
+		return -1;
+	for (size_t i = 0; i < from->n_members; i++) {
+		const struct forwarding_member *m = &from->members[i];
+
+		if (!m->down || from->down_keep)
+			to->live[to->n_live++] = fib_number(fib, m->backend);
+	}
+	qsort(to->live, to->n_live, sizeof(*to->live), u16_cmp);
+	return 0;
+}
+
+bool
+fib_live(const struct fib_service *s, uint16_t number)
+{
+	return bsearch(&number, s->live, s->n_live, sizeof(number), u16_cmp) !=
+	    NULL;
+}
+
+/* All of the services but where their slots are. */
 static int
 build_services(
     struct fib *fib, const struct forwarding *state, struct errmsg *why)
 {
-	uint64_t n_slots;
-
-	fib->services_fwd = fib_array(state->n_services,
-	    sizeof(struct service_fwd), &fib->tables.service_mask);
-	if (fib->services_fwd == NULL)
-		return errmsg_set(why, "services: out of memory");
-	n_slots = place_slots(fib, state);
-	if (n_slots > 1u << 31)
-		return errmsg_set(why,
-		    "%llu slots in all: make some table_size smaller",
-		    (unsigned long long)n_slots);
-	fib->slots = fib_array(
-	    n_slots, sizeof(uint16_t), &fib->tables.slot_mask);
-	if (fib->slots == NULL)
-		return errmsg_set(why, "%llu slots: out of memory",
-		    (unsigned long long)n_slots);
 	for (size_t i = 0; i < state->n_services; i++) {
-		const struct fib_service *s = &fib->services[i];
+		const struct forwarding_service *from = &state->services[i];
+		struct fib_service *to = &fib->services[i];
+		struct service_fwd *fwd = &fib->services_fwd[i];
 
-		if (s->table != NULL && sharer_of(fib, i) == i)
-			fib_table_to_slots(s->table, s->members,
-			    fib->slots + fib->services_fwd[i].first_slot);
+		fwd->flags = service_flags(from);
+		fwd->shift = 64 - (uint32_t)__builtin_ctz(from->table_size);
+		to->times = (struct moves_times){
+		    from->settle_s * MOVES_TICKS_PER_S,
+		    from->udp_learn_s * MOVES_TICKS_PER_S};
+		to->region = FIB_NO_REGION;
+		if (list_live(fib, from, to) == -1)
+			return errmsg_set(why, "services: out of memory");
 	}
 	return 0;
 }
@@ -241,7 +226,10 @@ publish(struct fib *fib, struct forwarding *state)
 	t->endpoints = fib->endpoints;
 	t->services = fib->services_fwd;
 	t->slots = fib->slots;
+	t->settled = fib->settled;
 	t->backends = fib->backends;
+	t->positions = fib->positions;
+	t->numbers = fib->numbers;
 }
 
 static void
@@ -252,6 +240,7 @@ free_services(struct fib_service *services, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		fib_table_unref(services[i].table);
 		free(services[i].members);
+		free(services[i].live);
 	}
 	free(services);
 }
@@ -259,17 +248,41 @@ free_services(struct fib_service *services, size_t n)
 static void
 free_arrays(struct fib *fib)
 {
+	for (size_t i = 0; i < fib->n_regions; i++)
+		moves_free(fib->regions[i].moves);
+	free(fib->regions);
+	numbers_free(fib->backend_numbers);
+	numbers_free(fib->service_numbers);
+	free(fib->service_of);
+	free(fib->changed);
 	free(fib->keys);
 	free(fib->vips);
 	free(fib->endpoints);
 	free(fib->services_fwd);
 	free(fib->slots);
+	free(fib->settled);
+	free(fib->positions);
+	free(fib->numbers);
 	free(fib->backends);
 	free(fib);
 }
 
-struct fib *
-fib_new(struct forwarding *state, const struct fib *prev, struct errmsg *why)
+static int
+build(struct fib *fib, const struct forwarding *state,
+    const struct fib_origin *origin, struct errmsg *why)
+{
+	if (build_tables(fib, state, origin->prev, why) == -1 ||
+	    build_backends(fib, state, why) == -1 ||
+	    fib_build_numbers(fib, state, origin, why) == -1 ||
+	    build_services(fib, state, why) == -1 ||
+	    fib_build_regions(fib, state, origin, why) == -1)
+		return -1;
+	return fib_build_lookup(fib, state, why);
+}
+
+static struct fib *
+make(struct forwarding *state, const struct fib_origin *origin,
+    struct errmsg *why)
 {
 	struct fib *fib;
 
@@ -284,10 +297,7 @@ fib_new(struct forwarding *state, const struct fib *prev, struct errmsg *why)
 		errmsg_sys(why, "forwarding state");
 		goto fail;
 	}
-	if (build_tables(fib, state, prev, why) == -1 ||
-	    build_services(fib, state, why) == -1 ||
-	    build_backends(fib, state, why) == -1 ||
-	    fib_build_lookup(fib, state, why) == -1)
+	if (build(fib, state, origin, why) == -1)
 		goto fail;
 	publish(fib, state);
 	return fib;
@@ -295,6 +305,58 @@ fail:
 	free_services(fib->services, state->n_services);
 	free_arrays(fib);
 	return NULL;
+}
+
+static struct fib_origin
+after(const struct fib *prev, uint32_t now)
+{
+	struct fib_origin origin = {.prev = prev, .now = now};
+
+	if (prev != NULL) {
+		origin.backend_numbers = prev->backend_numbers;
+		origin.service_numbers = prev->service_numbers;
+	}
+	return origin;
+}
+
+struct fib *
+fib_new(struct forwarding *state, const struct fib *prev, uint32_t now,
+    struct errmsg *why)
+{
+	struct fib_origin origin = after(prev, now);
+
+	return make(state, &origin, why);
+}
+
+struct fib *
+fib_resettle(const struct fib *prev, const struct settled_batch *import,
+    uint32_t now, struct errmsg *why)
+{
+	struct fib_origin origin = after(prev, now);
+	struct forwarding *state = forwarding_copy(prev->state);
+	struct fib *fib;
+
+	if (state == NULL) {
+		errmsg_set(why, "forwarding state: out of memory");
+		return NULL;
+	}
+	origin.import = import;
+	if ((fib = make(state, &origin, why)) == NULL)
+		forwarding_free(state);
+	return fib;
+}
+
+struct fib *
+fib_restore(struct forwarding *state, const struct numbers *backends,
+    const struct numbers *services, const struct settled_batch *import,
+    uint32_t now, struct errmsg *why)
+{
+	const struct fib_origin origin = {.import = import,
+	    .backend_numbers = backends,
+	    .service_numbers = services,
+	    .now = now};
+
+	return make(state, &origin, why);
 }
 
 void

@@ -44,10 +44,27 @@ forward_fix_checksum(const struct transit *t, uint8_t *l3, uint32_t len)
 		checksum_finish(l3, len);
 }
 
+__attribute__((noinline)) enum reason
+forward_ask(const struct passage *by, struct transit *t)
+{
+	const uint8_t *data = t->frame->data, *end = data + t->frame->len;
+	struct packet p;
+	uint8_t flags = 0;
+
+	forward_parse_again(t, &p);
+	if (p.protocol == PROTOCOL_TCP)
+		flags = parse_tcp_flags(data, end, p.transport);
+	t->route.backend = flow_choose(by->tables, by->fw->flows, &t->route,
+	    flow_packet(p.protocol, flags));
+	return lookup_ready(by->tables, &t->route);
+}
+
 static enum reason
 forward_flow(const struct passage *by, struct transit *t)
 {
-	enum reason reason = lookup_backend(by->tables, &t->route);
+	enum reason reason = forward_asks(by, t)
+	    ? forward_ask(by, t)
+	    : lookup_backend(by->tables, &t->route);
 
 	if (UNLIKELY(reason != REASON_FORWARD))
 		return reason;
@@ -224,10 +241,31 @@ outer_source(const struct backend_fwd *b, uint64_t hash)
 	return source;
 }
 
+/* The backend of a new flow, and of an older one that is not known. */
+static enum reason
+trace_backend(const struct tables *t, const struct flows *flows,
+    struct route *route, uint8_t protocol, struct forward_trace *trace)
+{
+	uint16_t settled = t->settled[route->slot & t->slot_mask];
+	enum reason reason = lookup_backend(t, route);
+
+	if (!lookup_asks(t, route))
+		return reason;
+	trace->settled = settled & SLOT_BACKEND_MASK;
+	trace->moving = trace->settled != route->backend;
+	if (flows == NULL)
+		return reason;
+	route->backend = flow_look(t, flows, route,
+	    protocol == PROTOCOL_TCP ? FLOW_PACKET_SYN : FLOW_PACKET_UDP,
+	    &trace->rule);
+	return lookup_ready(t, route);
+}
+
 void
-forward_trace(const struct fib *fib, const struct addr *source,
-    const struct addr *destination, uint8_t protocol, uint16_t source_port,
-    uint16_t destination_port, struct forward_trace *trace)
+forward_trace(const struct fib *fib, const struct flows *flows,
+    const struct addr *source, const struct addr *destination, uint8_t protocol,
+    uint16_t source_port, uint16_t destination_port,
+    struct forward_trace *trace)
 {
 	const struct tables *tables = &fib->tables;
 	struct packet p = {.protocol = protocol, .is6 = !addr_is4(destination)};
@@ -249,7 +287,7 @@ forward_trace(const struct fib *fib, const struct addr *source,
 	if (trace->reason != REASON_FORWARD)
 		return;
 	trace->slot = route.slot - tables->services[route.service].first_slot;
-	trace->reason = lookup_backend(tables, &route);
+	trace->reason = trace_backend(tables, flows, &route, protocol, trace);
 	trace->backend = route.backend;
 	if (trace->reason == REASON_FORWARD)
 		trace->source = outer_source(

@@ -16,10 +16,12 @@
 #include <stdint.h>
 
 #include "balancer/core/bucket.h"
+#include "balancer/core/flow.h"
 #include "balancer/core/reason.h"
 #include "common/addr.h"
 
 struct fib;
+struct flows;
 struct counters;
 struct frag_table;
 struct tap;
@@ -52,6 +54,7 @@ struct sink {
 struct forwarder {
 	const struct fib *fib;     /* switched between batches */
 	struct counters *counters; /* laid out for that fib */
+	struct flows *flows;       /* NULL: moving slots send all to current */
 	struct frag_table *frags;  /* NULL: later fragments are dropped */
 	struct bucket too_big;     /* such messages; bucket_init it */
 	bool fix_checksums; /* live links: finish what offload left partial */
@@ -64,16 +67,20 @@ void forward_batch(struct forwarder *, const struct frame *frames, size_t n,
     int64_t now_us, struct sink *, enum reason *reasons);
 
 /* What forward_batch would do with the first packet of this flow, by the same
- * lookup; nothing is counted. Ports in host byte order. */
+ * lookup; nothing is counted or remembered. flows may be NULL. Ports in host
+ * byte order. */
 struct forward_trace {
 	enum reason reason;
 	uint32_t service; /* position; valid where the reason is FORWARD ... */
 	uint32_t slot;
-	uint32_t backend;   /* ... position */
-	struct addr source; /* ... of the outer packet */
+	uint32_t backend;    /* ... position */
+	struct addr source;  /* ... of the outer packet */
+	enum flow_rule rule; /* why this backend */
+	bool moving;         /* an older flow that is not known goes to ... */
+	uint32_t settled;    /* ... this one */
 };
-void forward_trace(const struct fib *, const struct addr *source,
-    const struct addr *destination, uint8_t protocol, uint16_t source_port,
-    uint16_t destination_port, struct forward_trace *);
+void forward_trace(const struct fib *, const struct flows *,
+    const struct addr *source, const struct addr *destination, uint8_t protocol,
+    uint16_t source_port, uint16_t destination_port, struct forward_trace *);
 
 #endif

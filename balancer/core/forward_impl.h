@@ -9,6 +9,7 @@
 #include "balancer/core/counters.h"
 #include "balancer/core/encap.h"
 #include "balancer/core/fib_impl.h"
+#include "balancer/core/flows.h"
 #include "balancer/core/forward.h"
 #include "balancer/core/path.h"
 
@@ -118,6 +119,34 @@ forward_send(const struct passage *by, const struct transit *t,
 		return forward_oversize(by, t, b, l3, len);
 	forward_copy(by, t, b, l3, len);
 	return REASON_FORWARD;
+}
+
+/* All of a packet that the first stage has accepted. */
+void forward_parse_again(const struct transit *, struct packet *);
+
+/* The backend of a whole packet whose slot asks. */
+enum reason forward_ask(const struct passage *, struct transit *);
+
+static inline bool
+forward_asks(const struct passage *by, const struct transit *t)
+{
+	return UNLIKELY(lookup_asks(by->tables, &t->route)) &&
+	    by->fw->flows != NULL;
+}
+
+/* The backend of what belongs to a flow of this protocol, and is no whole
+ * packet of it: nothing is remembered. */
+static inline enum reason
+forward_look(const struct passage *by, struct transit *t, uint8_t protocol)
+{
+	enum flow_rule rule;
+
+	if (!forward_asks(by, t))
+		return lookup_backend(by->tables, &t->route);
+	t->route.backend = flow_look(by->tables, by->fw->flows, &t->route,
+	    protocol == PROTOCOL_TCP ? FLOW_PACKET_TCP : FLOW_PACKET_UDP,
+	    &rule);
+	return lookup_ready(by->tables, &t->route);
 }
 
 /* Packets for a VIP that are not whole, or not TCP or UDP; what became of them.

@@ -132,9 +132,8 @@ forward_oversize(const struct passage *by, const struct transit *t,
 	return refuse_too_big(by, t, l3, len, fit);
 }
 
-/* All of a packet that the first stage has accepted. */
-static void
-parse_again(const struct transit *t, struct packet *p)
+void
+forward_parse_again(const struct transit *t, struct packet *p)
 {
 	const uint8_t *data = t->frame->data, *end = data + t->frame->len;
 
@@ -191,13 +190,13 @@ forward_first_fragment(const struct passage *by, struct transit *t)
 	struct frag_held held;
 	enum reason reason;
 
-	reason = lookup_backend(by->tables, &t->route);
+	forward_parse_again(t, &p);
+	reason = forward_look(by, t, p.protocol);
 	if (reason != REASON_FORWARD)
 		return reason;
 	reason = forward_send(by, t, l3, t->ip_len);
 	if (frags == NULL)
 		return reason;
-	parse_again(t, &p);
 	key = frag_key(&p);
 	frag_table_learn(frags, &key,
 	    (struct frag_choice){t->route.service, t->route.backend},
@@ -230,7 +229,7 @@ forward_later_fragment(const struct passage *by, struct transit *t)
 
 	if (by->fw->frags == NULL)
 		return REASON_DROP_FRAGMENT;
-	parse_again(t, &p);
+	forward_parse_again(t, &p);
 	key = frag_key(&p);
 	if (!frag_table_find(
 		by->fw->frags, &key, state->generation, by->now_us, &choice))
@@ -287,7 +286,7 @@ forward_error(
 		return REASON_DROP_ICMP_QUOTE;
 	reason = lookup_slot(by->tables, &quoted, &t->route);
 	if (reason == REASON_FORWARD)
-		reason = lookup_backend(by->tables, &t->route);
+		reason = forward_look(by, t, quoted.protocol);
 	if (reason != REASON_FORWARD)
 		return reason == REASON_DROP_NO_SERVICE ? REASON_DROP_ICMP_QUOTE
 							: reason;
@@ -301,7 +300,7 @@ forward_icmp(const struct passage *by, struct transit *t)
 	struct packet p;
 	uint8_t type;
 
-	parse_again(t, &p);
+	forward_parse_again(t, &p);
 	type = t->frame->data[p.transport];
 	if (type == (p.is6 ? ICMPV6_ECHO : ICMP_ECHO))
 		return answer_echo(by, t);

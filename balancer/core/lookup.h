@@ -134,15 +134,30 @@ lookup_slot(const struct tables *t, const struct packet *p, struct route *route)
 	return REASON_FORWARD;
 }
 
-/* The backend of a slot, if it can be reached. */
+/* Is that the whole answer, or is the flow table to be asked (flow.h)? */
+CORE_INLINE bool
+lookup_asks(const struct tables *t, const struct route *route)
+{
+	return (t->slots[route->slot & t->slot_mask] & SLOT_ASK) != 0;
+}
+
+/* The route's backend, if it can be reached. */
+CORE_INLINE enum reason
+lookup_ready(const struct tables *t, const struct route *route)
+{
+	return t->backends[route->backend & t->backend_mask].flags &
+		BACKEND_READY
+	    ? REASON_FORWARD
+	    : REASON_DROP_NO_NEXT_HOP;
+}
+
+/* The current backend of a slot, if it can be reached. */
 CORE_INLINE enum reason
 lookup_backend(const struct tables *t, struct route *route)
 {
 	route->backend = t->slots[route->slot & t->slot_mask] &
 	    SLOT_BACKEND_MASK & t->backend_mask;
-	return t->backends[route->backend].flags & BACKEND_READY
-	    ? REASON_FORWARD
-	    : REASON_DROP_NO_NEXT_HOP;
+	return lookup_ready(t, route);
 }
 
 #endif

@@ -349,6 +349,24 @@ parse_ports(const uint8_t *data, const uint8_t *end, struct packet *p)
 	return REASON_FORWARD;
 }
 
+#define PARSE_TCP_FIN 0x01
+#define PARSE_TCP_SYN 0x02
+#define PARSE_TCP_RST 0x04
+#define PARSE_TCP_ACK 0x10
+
+/* The flags of a whole TCP packet that parse_transport accepted: few packets
+ * are asked for them (flow.h), so it does not read them for all. */
+CORE_INLINE uint8_t
+parse_tcp_flags(const uint8_t *data, const uint8_t *end, uint32_t transport)
+{
+	const uint8_t *tcp;
+
+	/* For the verifier, as in parse_ipv6_extensions. */
+	BARRIER_VAR(transport);
+	tcp = data + (transport & PARSE_OFFSET_MASK);
+	return tcp + TCP_LEN > end ? 0 : tcp[13];
+}
+
 /* The packet quoted in an ICMP error, which stands at data + at and may be cut
  * after 8 bytes of its transport header: its flow as its receiver's side sends
  * it, so with everything exchanged. Lengths and checksums are not looked at;

@@ -6,7 +6,9 @@
  *     destination address --> vips[]       VIP number
  *     {VIP, protocol, port} --> endpoints[]  service number
  *     service, tuple hash --> slots[]      backend number   (the hot array)
+ *     slot that moves     --> settled[]    backend number before the move
  *     backend             --> backends[]   outer header, next hop
+ *     stable number      <--> backend      positions[], numbers[]
  *
  * Every array has a power of two of entries and is indexed through its mask,
  * so that no value in them, and no packet, can lead outside. */
@@ -51,12 +53,24 @@ struct service_fwd {
 	uint32_t first_slot;
 	uint32_t shift; /* 64 - k, for 2^k slots */
 	uint32_t flags;
-	uint32_t pad;
+	uint32_t number; /* its stable number (numbers.h), not its position */
 };
 _Static_assert(sizeof(struct service_fwd) == 16, "four a cache line");
 
-/* The top bit of a slot is kept for "ask the flow table". */
+/* A slot is the position of its backend. With SLOT_ASK it is not the whole
+ * answer: a flow of this slot may have an entry that names another (flows.h),
+ * and settled[] says where what has none goes. Nearly all slots nearly always
+ * are without, and settled[] is not read then. */
 #define SLOT_BACKEND_MASK 0x7fffu
+#define SLOT_ASK          0x8000u
+
+/* In settled[], of a slot with SLOT_ASK. Where settled and current differ: the
+ * move has just begun, UDP without an entry goes to settled. Where they are the
+ * same: it has just ended, and entries are still written. */
+#define SETTLED_EDGE 0x8000u
+
+/* In positions[]: no backend with this stable number is in this state. */
+#define FLOWS_NO_BACKEND 0xffffu
 
 #define BACKEND_READY   (1u << 0) /* next hop and outer source are known */
 #define BACKEND_IPV6    (1u << 1) /* of the outer header */
@@ -101,7 +115,11 @@ struct tables {
 	const struct service_fwd *services;
 	const uint16_t *slots;
 	const struct backend_fwd *backends;
-	uint32_t vip_mask, endpoint_mask, service_mask, slot_mask, backend_mask;
+	const uint16_t *settled;   /* by slot, slot_mask too */
+	const uint16_t *positions; /* of backends, by stable number */
+	const uint16_t *numbers;   /* and back, backend_mask too */
+	uint32_t vip_mask, endpoint_mask, service_mask, slot_mask, backend_mask,
+	    number_mask;
 };
 
 #endif

@@ -106,7 +106,7 @@ make_fib(void)
 	    .mac = {2, 0, 0, 0, 0, 2},
 	    .own_mac = {2, 0, 0, 0, 0, 1}};
 	struct errmsg why = {""};
-	struct fib *fib = fib_new(make_state(), NULL, &why);
+	struct fib *fib = fib_new(make_state(), NULL, 0, &why);
 
 	if (fib == NULL)
 		bench_fail("%s", why.text);

@@ -99,7 +99,7 @@ xdp_states_fib(uint32_t services, bool alike)
 	    .mac = {2, 0, 0, 0, 0, 2},
 	    .own_mac = {2, 0, 0, 0, 0, 1}};
 	struct errmsg why = {""};
-	struct fib *fib = fib_new(make_state(services, alike), NULL, &why);
+	struct fib *fib = fib_new(make_state(services, alike), NULL, 0, &why);
 
 	if (fib == NULL)
 		bench_fail("%s", why.text);

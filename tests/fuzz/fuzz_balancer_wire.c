@@ -24,7 +24,7 @@ serve(struct wire_request *request)
 		if (request->install->services[i].table_size > SLOTS_MAX)
 			return;
 	}
-	if ((fib = fib_new(request->install, NULL, &why)) == NULL)
+	if ((fib = fib_new(request->install, NULL, 0, &why)) == NULL)
 		return;
 	request->install = NULL;
 	fib_free(fib);

@@ -65,7 +65,7 @@ static void
 serve(struct forwarding *state, uint32_t mtu)
 {
 	ck_assert_msg(
-	    serving_install(&serving, state, set_next_hops, &mtu, &why) == 0,
+	    serving_install(&serving, state, 0, set_next_hops, &mtu, &why) == 0,
 	    "%s", why.text);
 	if (capture != NULL)
 		capture_installed(capture);

@@ -219,6 +219,18 @@ static const struct {
 	    "be less than announce_min, which is 1, got 0"},
 	{SERVICE "    panic: 101\n", "f:6:12: panic must be 0..100 per cent, "
 	    "got 101"},
+	{SERVICE "    settle_time: 86401\n", "f:6:18: settle_time must be "
+	    "0..86400 seconds, got 86401"},
+	{SERVICE "    udp_learn: 86401\n", "f:6:16: udp_learn must be "
+	    "0..86400 seconds, got 86401"},
+	{SERVICE "    tcp_idle: 0\n", "f:6:15: tcp_idle must be 1..86400 "
+	    "seconds, got 0"},
+	{SERVICE "    udp_idle: 0\n", "f:6:15: udp_idle must be 1..86400 "
+	    "seconds, got 0"},
+	{SERVICE "    udp_idle: 4294967297\n", "f:6:15: udp_idle must be "
+	    "1..86400 seconds, got 4294967297"},
+	{SERVICE "    on_down: drop\n", "f:6:14: on_down must be one of: "
+	    "reset, keep; got 'drop'"},
 	{SERVICE "    check: {}\n", "f:6:12: check needs the key 'type'"},
 	{SERVICE "    check: {type: ping}\n", "f:6:19: type must be one of: "
 	    "none, tcp, http, https, udp, dns, icmp; got 'ping'"},
@@ -459,7 +471,10 @@ END_TEST
 	"  agent_grace: 30\n" \
 	"  graceful_shutdown: 0\n" \
 	"  drain_quiet: 60\n"
-#define NO_CHECK "    check:\n      type: none\n    panic: 25\n"
+#define MOVES_PRINTED \
+	"    settle_time: 900\n    udp_learn: 30\n" \
+	"    tcp_idle: 3600\n    udp_idle: 180\n    on_down: reset\n"
+#define NO_CHECK "    check:\n      type: none\n    panic: 25\n" MOVES_PRINTED
 #define SERVICE_PRINTED \
 	"    table_size: 65536\n    oversize: fragment\n" \
 	"    announce_min: 1\n    announce_again: 1\n"
@@ -563,6 +578,8 @@ static const struct {
 	    "     status: 204, interval: 0.25, rise: 100, fall: 1,\n"
 	    "     insecure: true, tunnel: true}, panic: 0}\n"
 	    "- {name: u, vips: [192.0.2.1], protocol: udp, panic: 100,\n"
+	    "   settle_time: 0, udp_learn: 86400, tcp_idle: 1,\n"
+	    "   udp_idle: 86400, on_down: keep,\n"
 	    "   check: {type: udp, port: 65535, send: 'a: %', expect: no,\n"
 	    "     interval: 3600, timeout: 0.01}}\n"
 	    "- {name: p, vips: [192.0.2.2], protocol: udp,\n"
@@ -589,6 +606,7 @@ static const struct {
 	    "      status: 204-204\n"
 	    "      insecure: true\n"
 	    "    panic: 0\n"
+	    MOVES_PRINTED
 	    "    backends: []\n"
 	    "  - name: \"u\"\n"
 	    "    vips: [\"192.0.2.1\"]\n"
@@ -605,6 +623,11 @@ static const struct {
 	    "      send: \"a: %\"\n"
 	    "      expect: \"no\"\n"
 	    "    panic: 100\n"
+	    "    settle_time: 0\n"
+	    "    udp_learn: 86400\n"
+	    "    tcp_idle: 1\n"
+	    "    udp_idle: 86400\n"
+	    "    on_down: keep\n"
 	    "    backends: []\n"
 	    "  - name: \"p\"\n"
 	    "    vips: [\"192.0.2.2\"]\n"
@@ -618,6 +641,7 @@ static const struct {
 	    "      rise: 2\n"
 	    "      fall: 3\n"
 	    "    panic: 25\n"
+	    MOVES_PRINTED
 	    "    backends: []\n"
 	    "  - name: \"d\"\n"
 	    "    vips: [\"192.0.2.3\"]\n"
@@ -634,6 +658,7 @@ static const struct {
 	    "      fall: 3\n"
 	    "      host: \".\"\n"
 	    "    panic: 25\n"
+	    MOVES_PRINTED
 	    "    backends: []\n"},
 	{NODE HEAD
 	    "announce: {enabled: false, device: rt0, table: 4294967295,\n"

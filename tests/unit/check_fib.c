@@ -16,7 +16,7 @@ static struct errmsg why;
 static struct fib *
 build(struct forwarding *state, const struct fib *prev)
 {
-	struct fib *fib = fib_new(state, prev, &why);
+	struct fib *fib = fib_new(state, prev, 0, &why);
 
 	ck_assert_msg(fib != NULL, "%s", why.text);
 	return fib;
@@ -188,7 +188,7 @@ START_TEST(refused_state_is_the_callers)
 	struct forwarding *state = fixture_state();
 
 	state->services[0].members[0].weight = 0;
-	ck_assert_ptr_null(fib_new(state, NULL, &why));
+	ck_assert_ptr_null(fib_new(state, NULL, 0, &why));
 	ck_assert_str_ne(why.text, "");
 	forwarding_free(state);
 }

@@ -376,7 +376,7 @@ START_TEST(traced)
 	    addr_parse(&destination, spec->destination) == -1 ||
 	    rows[_i].reason == REASON_DROP_MALFORMED)
 		return;
-	forward_trace(fib, &source, &destination,
+	forward_trace(fib, NULL, &source, &destination,
 	    spec->protocol != 0 ? spec->protocol : TCP, spec->source_port,
 	    spec->destination_port, &trace);
 	ck_assert_str_eq(
@@ -399,7 +399,7 @@ START_TEST(traced_across_versions)
 
 	ck_assert_int_eq(addr_parse(&source, CLIENT6), 0);
 	ck_assert_int_eq(addr_parse(&destination, VIP4), 0);
-	forward_trace(fib, &source, &destination, TCP, 1, 80, &trace);
+	forward_trace(fib, NULL, &source, &destination, TCP, 1, 80, &trace);
 	ck_assert_int_eq(trace.reason, REASON_PASS_NOT_VIP);
 }
 END_TEST

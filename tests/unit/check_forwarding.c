@@ -43,10 +43,10 @@ setup(void)
 	web_members[1] = (struct forwarding_member){0, 65535, 100, false};
 	web_members[2] = (struct forwarding_member){1, 7, 0, true};
 	dns_members[0] = (struct forwarding_member){2, 9, 0, false};
-	services[0] = (struct forwarding_service){
-	    "web", 65536, false, web_endpoints, 2, web_members, 3};
-	services[1] = (struct forwarding_service){
-	    "dns.udp-53_x", 256, true, dns_endpoints, 1, dns_members, 1};
+	services[0] = (struct forwarding_service){"web", 65536, false,
+	    web_endpoints, 2, web_members, 3, 0, 0, 0, 0, false};
+	services[1] = (struct forwarding_service){"dns.udp-53_x", 256, true,
+	    dns_endpoints, 1, dns_members, 1, 900, 30, 3600, 180, true};
 	state = (struct forwarding){
 	    .generation = UINT64_MAX - 1,
 	    .seed = {0, 1, 2, 0xff, [15] = 9},
@@ -285,6 +285,44 @@ bend_source6_only_len(void)
 	memset(&state.source6.addr, 0, sizeof(state.source6.addr));
 }
 
+static void
+bend_times_max(void)
+{
+	services[1].settle_s = services[1].udp_learn_s = 86400;
+	services[1].tcp_idle_s = services[1].udp_idle_s = 86400;
+}
+
+static void
+bend_settle_max_more(void)
+{
+	services[1].settle_s = 86401;
+}
+
+static void
+bend_learn_max_more(void)
+{
+	services[0].udp_learn_s = UINT32_MAX;
+}
+
+static void
+bend_tcp_idle_0(void)
+{
+	services[1].tcp_idle_s = 0;
+}
+
+static void
+bend_udp_idle_0(void)
+{
+	services[1].udp_idle_s = 0;
+}
+
+static void
+bend_nothing_settles(void)
+{
+	services[1].settle_s = services[1].udp_learn_s = 0;
+	services[1].tcp_idle_s = services[1].udp_idle_s = 0;
+}
+
 /* clang-format off */
 static const struct {
 	void (*bend)(void);
@@ -310,6 +348,16 @@ static const struct {
 	    "256..1048576, got 65537"},
 	{bend_table_0, "service web: table size must be a power of two, "
 	    "256..1048576, got 0"},
+	{bend_times_max, NULL},
+	{bend_nothing_settles, NULL},
+	{bend_settle_max_more, "service dns.udp-53_x: settle_time must be "
+	    "0..86400 seconds, got 86401"},
+	{bend_learn_max_more, "service web: udp_learn must be 0..86400 "
+	    "seconds, got 4294967295"},
+	{bend_tcp_idle_0, "service dns.udp-53_x: tcp_idle must be 1..86400 "
+	    "seconds, got 0"},
+	{bend_udp_idle_0, "service dns.udp-53_x: udp_idle must be 1..86400 "
+	    "seconds, got 0"},
 	{bend_weight_0, "service web: member 1: weight must be 1..65535, got "
 	    "0"},
 	{bend_phi_257, "service web: member 1: phi must be 0..256, got 257"},
@@ -385,6 +433,11 @@ assert_same(const struct forwarding *f, const struct forwarding *g)
 		ck_assert_str_eq(s->name, t->name);
 		ck_assert_uint_eq(s->table_size, t->table_size);
 		ck_assert_int_eq(s->refuse_oversize, t->refuse_oversize);
+		ck_assert_uint_eq(s->settle_s, t->settle_s);
+		ck_assert_uint_eq(s->udp_learn_s, t->udp_learn_s);
+		ck_assert_uint_eq(s->tcp_idle_s, t->tcp_idle_s);
+		ck_assert_uint_eq(s->udp_idle_s, t->udp_idle_s);
+		ck_assert_int_eq(s->down_keep, t->down_keep);
 		ck_assert_uint_eq(s->n_endpoints, t->n_endpoints);
 		for (size_t j = 0; j < s->n_endpoints; j++)
 			ck_assert_int_eq(

@@ -132,7 +132,7 @@ START_TEST(many)
 		s->endpoints[i].port = port;
 		s->endpoints[i].protocol = 6;
 	}
-	large = fib_new(state, NULL, &why);
+	large = fib_new(state, NULL, 0, &why);
 	ck_assert_msg(large != NULL, "%s", why.text);
 	for (size_t i = 0; i < MANY - used; i++) {
 		many_endpoint(i, text, &port);

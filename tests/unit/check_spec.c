@@ -23,6 +23,8 @@
 #define WEB \
 	"- {name: web, vips: [203.0.113.10], protocol: tcp, ports: [443, " \
 	"80],\n" \
+	"   settle_time: 60, udp_learn: 5, tcp_idle: 9, udp_idle: 8,\n" \
+	"   on_down: keep,\n" \
 	"   table_size: 256, oversize: refuse, announce_min: 2,\n" \
 	"   announce_again: 3, check: {type: https, host: a.example.net,\n" \
 	"     path: /h, status: 204, insecure: true, interval: 0.5}, panic: " \
@@ -118,6 +120,18 @@ static const struct {
     {S, "panic=0", "0", NULL},
     {S, "panic=100", "100", NULL},
     {S, "panic=101", NULL, "panic must be 0..100 per cent, got '101'"},
+    {S, "settle_time=0", "0", NULL},
+    {S, "settle_time=86400", "86400", NULL},
+    {S, "settle_time=86401", NULL, "must be 0..86400 seconds, got '86401'"},
+    {S, "udp_learn=0", "0", NULL},
+    {S, "udp_learn=1m", NULL, "got '1m'"},
+    {S, "tcp_idle=0", NULL, "must be 1..86400 seconds, got '0'"},
+    {S, "tcp_idle=1", "1", NULL},
+    {S, "udp_idle=0", NULL, "must be 1..86400 seconds, got '0'"},
+    {S, "udp_idle=07", "7", NULL},
+    {S, "on_down=reset", "reset", NULL},
+    {S, "on_down=keep", "keep", NULL},
+    {S, "on_down=", NULL, "must be reset or keep, got ''"},
     {S, "weight=1", NULL, "a service has no 'weight'"},
     {S, "vips", NULL, "'vips': give each as KEY=VALUE"},
     {S, "=80", NULL, "a service has no ''"},

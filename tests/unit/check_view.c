@@ -47,9 +47,10 @@ setup(void)
 	web_ports[1] = 80;
 	services[0] = (struct conf_service){web, web_vips, 2, IPPROTO_TCP,
 	    web_ports, 2, 65536, true, web_backends, 4, 1, 1,
-	    {.kind = CHECK_NONE}, 25};
+	    {.kind = CHECK_NONE}, 25, 900, 30, 3600, 180, false};
 	services[1] = (struct conf_service){dns, dns_vips, 1, IPPROTO_UDP, NULL,
-	    0, 256, false, dns_backends, 2, 1, 1, {.kind = CHECK_NONE}, 25};
+	    0, 256, false, dns_backends, 2, 1, 1, {.kind = CHECK_NONE}, 25, 1,
+	    2, 3, 4, true};
 	conf = (struct conf){
 	    .seed = {1, 2, 3},
 	    .source4 = {ip("198.18.0.0"), 16},
@@ -96,6 +97,11 @@ START_TEST(everything_in_its_place)
 	ck_assert_str_eq(f->services[0].name, "dns");
 	ck_assert_uint_eq(f->services[0].table_size, 256);
 	ck_assert(!f->services[0].refuse_oversize);
+	ck_assert_uint_eq(f->services[0].settle_s, 1);
+	ck_assert_uint_eq(f->services[0].udp_learn_s, 2);
+	ck_assert_uint_eq(f->services[0].tcp_idle_s, 3);
+	ck_assert_uint_eq(f->services[0].udp_idle_s, 4);
+	ck_assert(f->services[0].down_keep);
 	ck_assert_uint_eq(f->services[0].n_endpoints, 1);
 	ck_assert_uint_eq(f->services[0].endpoints[0].port, 0);
 	ck_assert_uint_eq(f->services[0].endpoints[0].protocol, IPPROTO_UDP);

@@ -54,7 +54,7 @@ static struct fib *
 reflecting_fib(uint32_t mtu)
 {
 	struct errmsg why = {""};
-	struct fib *fib = fib_new(fixture_state(), NULL, &why);
+	struct fib *fib = fib_new(fixture_state(), NULL, 0, &why);
 
 	ck_assert_ptr_nonnull(fib);
 	fib_reflect(fib, mtu);
@@ -160,7 +160,7 @@ START_TEST(states_in_a_row)
 
 		if (i % 100 == 99)
 			state->services[0].table_size = 1024u << i / 100;
-		fib = fib_new(state, NULL, &why);
+		fib = fib_new(state, NULL, 0, &why);
 		ck_assert_msg(fib != NULL, "%s", why.text);
 		fib_reflect(fib, 1500);
 		ck_assert_msg(xdp_plane_install(plane, fib, &why) == 0 &&
@@ -295,7 +295,7 @@ START_TEST(largest_room)
 	static uint8_t frame[PACKET_MAX];
 	struct packet_spec spec = kinds[0];
 	struct errmsg why = {""};
-	struct fib *fib = fib_new(large_state(), NULL, &why);
+	struct fib *fib = fib_new(large_state(), NULL, 0, &why);
 	struct xdp_pair pair;
 	char vip[32];
 

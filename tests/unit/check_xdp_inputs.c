@@ -107,7 +107,7 @@ vector_init(struct vector *v, int row)
 	ck_assert_msg(v->plane != NULL, "%s", why.text);
 	ck_assert_int_eq(serving_init(&v->serving, conf->seed, &why), 0);
 	ck_assert_msg(
-	    serving_install(&v->serving, view_forwarding(conf, NULL, 1),
+	    serving_install(&v->serving, view_forwarding(conf, NULL, 1), 0,
 		reflect, v, &why) == 0 &&
 		xdp_plane_renew(v->plane, 60, &why) == 0,
 	    "%s", why.text);
@@ -241,7 +241,7 @@ two_sided_fib(uint32_t other, uint32_t mtu)
 	struct fib_next_hop hop = {
 	    .resolved = true, .mtu = mtu, .own_mac = {2, 0, 0, 0, 1, 0xff}};
 	struct errmsg why = {""};
-	struct fib *fib = fib_new(fixture_state(), NULL, &why);
+	struct fib *fib = fib_new(fixture_state(), NULL, 0, &why);
 
 	ck_assert_msg(fib != NULL, "%s", why.text);
 	for (size_t i = 0; i < FIXTURE_BACKENDS; i++) {

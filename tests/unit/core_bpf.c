@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "balancer/core/encap.h"
+#include "balancer/core/flow.h"
 #include "balancer/core/path.h"
 
 #define VIPS      1024
@@ -14,6 +15,8 @@
 #define SERVICES  256
 #define SLOTS     (1u << 20)
 #define BACKENDS  4096
+#define ENTRIES   (1u << 16)
+#define BLOCK     (FLOW_BUCKET * FLOWS_DIRTY_BUCKETS)
 
 struct hash_keys core_keys;
 struct vip_entry core_vips[VIPS];
@@ -21,6 +24,13 @@ struct endpoint_entry core_endpoints[ENDPOINTS];
 struct service_fwd core_services[SERVICES];
 uint16_t core_slots[SLOTS];
 struct backend_fwd core_backends[BACKENDS];
+uint16_t core_settled[SLOTS];
+uint16_t core_positions[BACKENDS];
+uint16_t core_numbers[BACKENDS];
+struct flow_entry core_entries[ENTRIES];
+uint8_t core_dirty[ENTRIES / BLOCK];
+uint64_t core_overflow[FLOWS_SERVICES];
+volatile uint32_t core_now;
 uint64_t core_reasons[REASON_COUNT];
 
 /* Makes room, and writes what goes into it. Sizes are constants, for the
@@ -48,6 +58,21 @@ send(struct xdp_md *ctx, const struct backend_fwd *b, const struct packet *p,
 	return (int)bpf_redirect(b->ifindex, 0);
 }
 
+CORE_INLINE uint32_t
+ask_flows(const struct tables *t, const uint8_t *data, const uint8_t *end,
+    const struct packet *p, const struct route *route)
+{
+	uint32_t bucket = (uint32_t)route->hash & (ENTRIES / FLOW_BUCKET - 1);
+	const struct flow_place place = {&core_entries[bucket * FLOW_BUCKET],
+	    &core_dirty[bucket / FLOWS_DIRTY_BUCKETS], core_overflow, core_now};
+	uint8_t flags = 0;
+
+	if (p->protocol == PROTOCOL_TCP)
+		flags = parse_tcp_flags(data, end, p->transport);
+	return flow_choose_at(
+	    t, &place, route, flow_packet(p->protocol, flags));
+}
+
 CORE_INLINE enum reason
 route_packet(const struct tables *t, const uint8_t *data, const uint8_t *end,
     struct packet *p, struct route *route)
@@ -58,7 +83,12 @@ route_packet(const struct tables *t, const uint8_t *data, const uint8_t *end,
 		return reason;
 	if (p->kind != PACKET_FLOW)
 		return REASON_PASS_ICMP;
-	return lookup_backend(t, route);
+	if ((t->slots[route->slot & t->slot_mask] & SLOT_ASK) == 0)
+		return lookup_backend(t, route);
+	route->backend = ask_flows(t, data, end, p, route) & t->backend_mask;
+	return t->backends[route->backend].flags & BACKEND_READY
+	    ? REASON_FORWARD
+	    : REASON_DROP_NO_NEXT_HOP;
 }
 
 SEC("xdp")
@@ -67,9 +97,21 @@ core_path(struct xdp_md *ctx)
 {
 	const uint8_t *data = (const uint8_t *)(long)ctx->data;
 	const uint8_t *end = (const uint8_t *)(long)ctx->data_end;
-	const struct tables tables = {&core_keys, core_vips, core_endpoints,
-	    core_services, core_slots, core_backends, VIPS - 1, ENDPOINTS - 1,
-	    SERVICES - 1, SLOTS - 1, BACKENDS - 1};
+	const struct tables tables = {.keys = &core_keys,
+	    .vips = core_vips,
+	    .endpoints = core_endpoints,
+	    .services = core_services,
+	    .slots = core_slots,
+	    .backends = core_backends,
+	    .settled = core_settled,
+	    .positions = core_positions,
+	    .numbers = core_numbers,
+	    .vip_mask = VIPS - 1,
+	    .endpoint_mask = ENDPOINTS - 1,
+	    .service_mask = SERVICES - 1,
+	    .slot_mask = SLOTS - 1,
+	    .backend_mask = BACKENDS - 1,
+	    .number_mask = BACKENDS - 1};
 	const struct backend_fwd *b;
 	struct packet p = {0};
 	struct route route = {0};

@@ -106,7 +106,7 @@ fixture_fib(uint32_t mtu)
 	    .mac = {2, 0, 0, 0, 1, 0},
 	    .own_mac = {2, 0, 0, 0, 1, 0xff}};
 	struct errmsg why = {""};
-	struct fib *fib = fib_new(fixture_state(), NULL, &why);
+	struct fib *fib = fib_new(fixture_state(), NULL, 0, &why);
 
 	if (fib == NULL)
 		fatalx("fixture", "%s", why.text);
