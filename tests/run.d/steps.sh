@@ -115,7 +115,8 @@ script_in_turn() {
 	*) script "$1" "$2" ;;
 	esac
 	case $1 in
-	lab/http | lab/reload | lab/restart | lab/shares | lab/transfer)
+	lab/http | lab/moves_cluster | lab/reload | lab/restart | lab/shares | \
+	    lab/transfer)
 		GUIDEWAY_LAB_DRIVER=pcap script "$1/pcap" "$2"
 		;;
 	esac
