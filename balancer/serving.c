@@ -84,6 +84,7 @@ serving_install(struct serving *s, struct forwarding *state, uint32_t now,
 		forwarding_free(state);
 		return -1;
 	}
+	s->flows.now = now & FLOW_TIME_MASK;
 	if (s->before != NULL)
 		serving_recover(s, fib, now);
 	if (serve(s, fib, prev, prepare, ctx, why) == -1)

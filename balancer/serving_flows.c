@@ -115,7 +115,6 @@ serving_recover(struct serving *s, struct fib *fib, uint32_t now)
 
 	if (s->sweeper == NULL)
 		return;
-	s->flows.now = now & FLOW_TIME_MASK;
 	(void)sweeper_step(
 	    s->sweeper, &s->flows, &calls, &sweep, flows_entries(&s->flows));
 }

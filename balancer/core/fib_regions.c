@@ -12,7 +12,8 @@
 /* What a service's slots were until now. */
 struct history {
 	const struct fib *prev;
-	const struct fib_region *region;    /* NULL: none, they stand */
+	const struct fib_region *region; /* NULL: none, they stand */
+	uint32_t shift; /* a slot of that is 2^shift of these */
 	const struct settled_batch *import; /* NULL: none */
 	bool named;                         /* the service is in the import */
 };
@@ -54,9 +55,11 @@ history_of(const struct builder *b, size_t i)
 	at = fib_service_position(b->prev, fib_service_number(b->fib, i));
 	if (at == TABLES_NONE ||
 	    (region = b->prev->services[at].region) == FIB_NO_REGION ||
-	    b->prev->regions[region].size != s->table_size)
+	    b->prev->regions[region].size > s->table_size)
 		return h;
 	h.region = &b->prev->regions[region];
+	h.shift = (uint32_t)__builtin_ctz(s->table_size) -
+	    (uint32_t)__builtin_ctz(h.region->size);
 	return h;
 }
 
@@ -123,9 +126,10 @@ slot_before(const struct history *h, const struct imported *imported,
 
 	*before = current;
 	if (h->region != NULL) {
-		*before = fib_current(h->prev, h->region, i);
-		was = h->region->moves != NULL ? h->region->moves->slots[i]
-					       : moves_standing(*before);
+		*before = fib_current(h->prev, h->region, i >> h->shift);
+		was = h->region->moves != NULL
+		    ? h->region->moves->slots[i >> h->shift]
+		    : moves_standing(*before);
 	}
 	if (h->import == NULL)
 		return was;

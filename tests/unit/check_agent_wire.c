@@ -127,6 +127,8 @@ SET(trace_backend, s->trace.backend.len = 3)
 SET(trace_source, s->trace.encap_source = TEXT("12345"))
 SET(trace_mac, s->trace.next_hop_mac = TEXT("12345"))
 SET(trace_interface, s->trace.interface = LONG_TEXT)
+SET(trace_rule, s->trace.rule = LONG_TEXT)
+SET(trace_settled, s->trace.settled_backend.len = 5)
 SET(interface_nameless, s->interface.name.len = 0)
 SET(interface_driver, s->interface.driver = LONG_TEXT)
 SET(interface_detail, s->interface.detail = LONG_TEXT)
@@ -293,6 +295,8 @@ static const struct bad_row {
     {TRACED, trace_source, "trace.encap_source"},
     {TRACED, trace_mac, "trace.next_hop_mac"},
     {TRACED, trace_interface, "trace.interface"},
+    {TRACED, trace_rule, "trace.rule"},
+    {TRACED, trace_settled, "trace.settled_backend"},
     {STATUS, digest_nameless, "status.tables: a name"},
     {STATUS, digest_short, "status.tables: another number of bytes"},
     {STATUS, interface_nameless, "status.interfaces.name"},

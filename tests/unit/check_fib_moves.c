@@ -625,6 +625,41 @@ START_TEST(held_by_a_drain)
 }
 END_TEST
 
+/* A table of twice the size, or more: each of its slots comes from one. */
+START_TEST(table_grows)
+{
+	size_t stood[SIZE];
+	uint32_t first, factor = 1u << _i;
+	struct forwarding *f;
+	struct fib *next;
+
+	install();
+	for (uint32_t s = 0; s < SIZE; s++)
+		stood[s] = look(0, s).current;
+	drain(0, 1);
+	f = make_state();
+	f->services[0].table_size = SIZE * factor;
+	next = fib_new(f, fib, now, &why);
+	ck_assert_msg(next != NULL, "%s", why.text);
+	first = next->services_fwd[0].first_slot;
+	for (uint32_t s = 0; s < SIZE * factor; s++) {
+		uint16_t settled = next->settled[first + s] & SLOT_BACKEND_MASK;
+
+		ck_assert_uint_eq(index_of(&next->state->backends[settled]),
+		    stood[s / factor]);
+		ck_assert_uint_eq((next->slots[first + s] & SLOT_ASK) != 0,
+		    (next->slots[first + s] & SLOT_BACKEND_MASK) != settled);
+	}
+	/* And smaller again: it stands. */
+	fib_free(fib);
+	fib = next;
+	if (_i == 0)
+		return;
+	install();
+	ck_assert_uint_eq(fib_moving(fib, 0).asking, 0);
+}
+END_TEST
+
 /* Services share slots while they have the same table and history. */
 START_TEST(sharing)
 {
@@ -747,6 +782,7 @@ make_suite(void)
 	tcase_add_test(tc, changes_are_told);
 	tcase_add_test(tc, needs);
 	tcase_add_test(tc, held_by_a_drain);
+	tcase_add_loop_test(tc, table_grows, 0, 4);
 	tcase_add_test(tc, sharing);
 	tcase_add_test(tc, taken_over);
 	tcase_add_test(tc, taken_over_nonsense);

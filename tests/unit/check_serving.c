@@ -473,6 +473,46 @@ entries(void)
 	return n;
 }
 
+/* --replace: for a moment two processes forward, by the same entries. What one
+ * of them has seen begin, the other sends to the same backend. */
+START_TEST(side_by_side)
+{
+	struct serving old;
+	struct flow_memory old_memory;
+	struct kept old_kept;
+
+	open_all();
+	world[1].draining = true;
+	install();
+	old = serving;
+	old.forwarder.flows = &old.flows;
+	old_memory = memory;
+	old_kept = kept;
+	start();
+	install();
+	check_all();
+	for (size_t i = FLOWS; i < 2 * FLOWS; i++) {
+		struct serving new = serving;
+		size_t home = tcp(i, SYN);
+
+		serving = old;
+		serving.forwarder.flows = &serving.flows;
+		ck_assert_uint_eq(tcp(i, ACK), home);
+		home = tcp(i + FLOWS, SYN);
+		old = serving;
+		serving = new;
+		serving.forwarder.flows = &serving.flows;
+		ck_assert_uint_eq(tcp(i + FLOWS, ACK), home);
+	}
+	serving_clear(&old);
+	flow_memory_unmap(&old_memory);
+	kept_close(&old_kept);
+	check_all();
+	pass_time((SETTLE + 20) * SECOND);
+	check_all();
+}
+END_TEST
+
 /* Without it, entries mean nothing. */
 START_TEST(restart_without_kept)
 {
@@ -594,6 +634,7 @@ make_suite(void)
 	tcase_add_test(tc, trace);
 	tcase_add_loop_test(tc, restart, 0, 3);
 	tcase_add_test(tc, restart_keeps_age);
+	tcase_add_test(tc, side_by_side);
 	tcase_add_test(tc, restart_without_kept);
 	tcase_add_loop_test(tc, damaged, 0, 20);
 	tcase_add_test(tc, no_bytes_do_harm);

@@ -62,6 +62,8 @@ sample_balancer(struct sample *s)
 	s->trace.service = TEXT("web");
 	s->trace.slot = 255;
 	s->trace.backend = TEXT("\x0a\x01\x00\x01");
+	s->trace.rule = TEXT("new flow");
+	s->trace.settled_backend = TEXT("\x0a\x01\x00\x02");
 	guideway__balancer__pong__init(&s->pong);
 	s->pong.device_name = TEXT("gw0");
 	s->pong.device_error = TEXT("eth0 is down");
@@ -181,6 +183,9 @@ sample_control(struct sample *s)
 	s->ctl_service.drops = s->drops;
 	s->ctl_service.check = BYTES(long_text, HEALTH_CHECK_FORMAT_MAX - 1);
 	s->ctl_service.panic = true;
+	s->ctl_service.moving = s->ctl_service.marked = UINT64_MAX;
+	s->ctl_service.entries = s->ctl_service.pinned = 9;
+	s->ctl_service.overflow = UINT64_MAX;
 	s->ctl_services[0] = &s->ctl_service;
 	guideway__control__node__init(&s->node);
 	s->node.name = TEXT("lb1");
