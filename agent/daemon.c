@@ -33,7 +33,7 @@ struct follow_up {
 };
 /* Of the most that a step can have, dials, failed sends (of notices and of all
  * else) and failed probes. */
-#define FOLLOW_UPS_MAX (6 * CORE_PEERS_MAX + CORE_PROBES_MAX + 8)
+#define FOLLOW_UPS_MAX (8 * CORE_PEERS_MAX + CORE_PROBES_MAX + 8)
 
 struct daemon {
 	const char *config;

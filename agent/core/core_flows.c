@@ -350,6 +350,7 @@ flows_peer_up(struct core *core, struct peer *p, struct core_outputs *out)
 	f->beat_heard = f->has_settled = f->owes_ack = false;
 	f->acked = 0;
 	beat(core, p, out);
+	flush_peer_up(core, p, out);
 }
 
 /* `seq` is the last number that it has used. What it told before this process

@@ -53,6 +53,19 @@ mark(struct core *core, struct core_outputs *out)
 	peer_send_all(core, m, out);
 }
 
+void
+flush_peer_up(struct core *core, struct peer *p, struct core_outputs *out)
+{
+	const struct flow_flush *f = &core->flows.flush;
+	struct peer_message *m;
+
+	if (f->phase != FLUSH_MARKED ||
+	    (m = peer_message_put(out, PEER_FLOW_MARK)) == NULL)
+		return;
+	m->flow_mark.mark = f->mark;
+	peer_send(p, m, out);
+}
+
 static size_t
 count_missing(const struct core *core)
 {

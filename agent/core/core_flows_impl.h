@@ -65,6 +65,8 @@ void serve_answer(struct core *, const struct flow_asked *,
 void flows_flush(struct core *, struct mono now, struct core_outputs *);
 /* The route that stands meanwhile. */
 enum vip_route flows_holds_routes(const struct core *);
+/* A new session: what was sent over another one may be lost. */
+void flush_peer_up(struct core *, struct peer *, struct core_outputs *);
 void flush_heard(struct core *, struct peer *, const struct peer_flow_mark *);
 /* Acknowledges what is learnt by now. */
 void flush_tick(struct core *, struct mono now, struct core_outputs *);

@@ -82,6 +82,17 @@ grant_itself(struct node *node, bool stale)
 	}
 }
 
+/* Nor does it wait for the others to know its flows, which hides what it does
+ * for most of the time that a fault lasts. */
+static void
+acknowledge_itself(struct node *node, const struct peer_flow_mark *m)
+{
+	struct cluster *cl = &node->core->cluster;
+
+	for (size_t i = 0; i < cl->n_peers && !m->ack; i++)
+		cl->peers[i].flows.acked = m->mark;
+}
+
 const struct peer_message *
 planted_send(struct sim *sim, struct node *node, const struct peer_message *m,
     struct peer_message *room)
@@ -92,6 +103,10 @@ planted_send(struct sim *sim, struct node *node, const struct peer_message *m,
 	if (m->kind == PEER_DRAIN_ASK &&
 	    (p == PLANTED_NAIVE || p == PLANTED_STALE_GRANT)) {
 		grant_itself(node, p == PLANTED_STALE_GRANT);
+	} else if (m->kind == PEER_FLOW_MARK &&
+	    (p == PLANTED_NAIVE || p == PLANTED_REGRANT ||
+		p == PLANTED_STALE_GRANT)) {
+		acknowledge_itself(node, &m->flow_mark);
 	} else if (m->kind == PEER_DRAIN_GRANT && p == PLANTED_REGRANT) {
 		if (announce_any(node->core))
 			room->drain_grant.granted = true;

@@ -206,6 +206,12 @@ b_announces(void)
 	return announces(B);
 }
 
+static bool
+a_has_marked(void)
+{
+	return nodes[A].core->flows.flush.phase == FLUSH_MARKED;
+}
+
 static void
 begin_b_anew(void)
 {
@@ -395,6 +401,18 @@ START_TEST(drain_in_vain)
 }
 END_TEST
 
+/* A session that is made anew meanwhile. */
+START_TEST(drain_over_another_session)
+{
+	drain(A, 1, "a", false);
+	ck_assert(run_until(a_has_marked, 1000));
+	cut(A, B);
+	run(3000);
+	ck_assert(!announces(A));
+	ck_assert_uint_eq(stats(A)->flushes_missed, 0);
+}
+END_TEST
+
 START_TEST(bounds)
 {
 	size_t batches = nodes[B].heard[PEER_FLOW_BATCH];
@@ -540,6 +558,7 @@ make_suite(void)
 	tcase_add_test(tc, drain_flushes);
 	tcase_add_test(tc, drain_waits);
 	tcase_add_test(tc, drain_in_vain);
+	tcase_add_test(tc, drain_over_another_session);
 	tcase_add_test(tc, bounds);
 	tcase_add_test(tc, slow_balancer);
 	tcase_add_test(tc, held);
