@@ -131,7 +131,8 @@ print_nodes(FILE *out, const struct conf_cluster *c)
 	}
 	print_trust(out, c);
 	if (c->flows_unshared)
-		fprintf(out, "  share_flows: %s\n", conf_switch_word(RAW_FALSE));
+		fprintf(
+		    out, "  share_flows: %s\n", conf_switch_word(RAW_FALSE));
 }
 
 static void

@@ -15,7 +15,7 @@ echo_port=7
 
 # What the lab lacks: more clients, and UDP that gives back what it got.
 moves_prepare() {
-	local i backend members
+	local i backend
 	client_addresses=()
 	for i in {11..18}; do
 		ip -n "${GUIDEWAY_LAB_PREFIX}client" address add \
@@ -32,13 +32,22 @@ moves_prepare() {
 	gw lb1 service set web settle_time=$settle tcp_idle=60 >/dev/null
 	gw lb1 service add echo "vips=$vip4,$vip6" protocol=udp \
 	    ports=$echo_port "check=tcp port=80 interval=500 timeout=400" \
-	    settle_time=$settle udp_learn=$learn udp_idle=20 >/dev/null
-	for members in $backends; do
-		gw lb1 backend add echo "$(addr "$members")" >/dev/null
+	    settle_time=$settle udp_learn=$learn udp_idle=20 \
+	    announce_min=0 >/dev/null # it has no backends yet
+	for backend in $backends; do
+		gw lb1 backend add echo "$(addr "$backend")" >/dev/null
 	done
 	# be4 joins in the middle of what follows.
 	each_service remove be4 --now
-	wait_until 15 serving "$moving_services"
+	wait_until 20 prepared
+}
+prepared() {
+	local backend
+	for backend in be1 be2 be3; do
+		service_health "$backend" up || return 1
+	done >/dev/null
+	serving "$moving_services" && each all_announced && each stands &&
+		goes_over "lb1 lb2 lb3" >/dev/null
 }
 
 # Do all nodes serve these, in step?
@@ -72,7 +81,7 @@ say_last() {
 # figure SERVICE FIELD NODE, and what is made of it.
 figure() { gw "$3" service show "$1" --json | jq ".$2"; }
 moving() { at_least 1 "$(figure web slots_moving "${1:-lb1}")"; }
-stands() { equal "$(figure web slots_moving "$1")" 0; }
+stands() { equal "$(figure web slots_moving "$1")" 0 >/dev/null; }
 
 # hold_begin NAME [TCP UDP NEW]: in the background, until hold_end NAME. Each has
 # a descriptor, so that nothing has to be polled while it lasts.
@@ -216,26 +225,35 @@ corner_backends() {
 }
 
 corner_nodes() {
+	moves_end || { echo "moves do not end"; return 1; }
 	hold_begin nodes || return 1
 	all_nodes || return 1
 	hold_end nodes
 }
 
-# Backends change for as long as nodes do.
+# Backends change for as long as nodes do. Half of the connections begin in slots
+# that move already.
 corner_both() {
-	local changing nodes_done=$work/nodes_done
-	rm -f "$nodes_done"
-	hold_begin both || return 1
+	local changing done=$work/nodes_done bad=0
+	rm -f "$done"
+	hold_begin before $((MOVES_TCP / 2)) $((MOVES_UDP / 2)) || return 1
+	each_service drain be2 || return 1
+	each_service weight be1 4 || return 1
+	hold_begin amid $((MOVES_TCP / 2)) $((MOVES_UDP / 2)) || return 1
+	each_service enable be2 || return 1
+	each_service weight be1 1 || return 1
 	{
 		all_nodes >"$work/both.nodes" 2>&1
-		echo $? >"$nodes_done"
+		echo $? >"$done"
 	} &
 	changing=$!
-	until [ -e "$nodes_done" ]; do
-		planned_backends || { echo "backends: failed"; return 1; }
+	until [ -e "$done" ]; do
+		planned_backends || { echo "backends: failed"; bad=1; break; }
 	done
 	wait $changing
 	cat "$work/both.nodes"
-	equal "$(<"$nodes_done")" 0 || return 1
-	hold_end both
+	equal "$(<"$done")" 0 || bad=1
+	hold_end before || bad=1
+	hold_end amid || bad=1
+	return $bad
 }
