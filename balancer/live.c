@@ -14,6 +14,7 @@
 #include "balancer/capture.h"
 #include "balancer/core/sweeper.h"
 #include "balancer/ctl/server.h"
+#include "balancer/feed.h"
 #include "balancer/io/nexthop.h"
 #include "balancer/io/ports.h"
 #include "balancer/io/tx.h"
@@ -350,6 +351,12 @@ start(struct live *live, const struct conf *conf, bool replaces,
 	    why);
 	if (live->capture == NULL)
 		return -1;
+	live->feed = feed_new(
+	    &(const struct feed_env){
+		live->base, &live->serving, live_settle, live_packets, live},
+	    why);
+	if (live->feed == NULL)
+		return -1;
 	if (live_claim_socket(live, conf, replaces, why) == -1 ||
 	    (forwards && start_xdp(live, conf, why) == -1) ||
 	    start_moves(live, conf, why) == -1 ||
@@ -372,6 +379,7 @@ stop(struct live *live)
 	if (live->listener != -1)
 		close(live->listener);
 	capture_free(live->capture);
+	feed_free(live->feed);
 	/* May be denied to the user we have become: then the next start
 	 * replaces it. */
 	if (live->listens)

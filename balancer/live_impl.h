@@ -31,6 +31,7 @@ struct live {
 	struct announce *announce;  /* NULL: nothing is announced */
 	uint64_t next_hops_version; /* changes when one comes or goes */
 	struct capture *capture;
+	struct feed *feed;
 	struct server *server;
 	struct event *signals[LIVE_SIGNALS], *tick;
 	struct errmsg no_xdp; /* why */
@@ -61,6 +62,9 @@ void live_keep(struct live *);
  * `why`. What agents and others ask for; their connections' ends; what is
  * counted, to the log. */
 int live_serve(struct live *, struct forwarding *state, struct errmsg *why);
+struct settled_batch;
+int live_settle(void *ctx, const struct settled_batch *, struct errmsg *why);
+uint64_t live_packets(void *ctx, size_t backend);
 struct wire_request;
 struct evbuffer;
 int live_answer(void *ctx, struct wire_request *, struct evbuffer *out);

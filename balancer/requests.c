@@ -11,6 +11,7 @@
 #include "balancer/announce.h"
 #include "balancer/capture.h"
 #include "balancer/ctl/server.h"
+#include "balancer/feed.h"
 #include "balancer/io/nexthop.h"
 #include "balancer/io/ports.h"
 #include "balancer/io/xdp.h"
@@ -276,6 +277,28 @@ hand_over(struct live *live, struct wire_request *request, struct evbuffer *out)
 	return r;
 }
 
+int
+live_settle(void *ctx, const struct settled_batch *batch, struct errmsg *why)
+{
+	struct live *live = ctx;
+
+	if (serving_resettle(&live->serving, batch, ticks_now(), live_prepare,
+		live, why) == -1)
+		return -1;
+	live_keep(live);
+	return 0;
+}
+
+uint64_t
+live_packets(void *ctx, size_t backend)
+{
+	struct counters *c = counted(ctx);
+	uint64_t packets = c != NULL ? c->backends[backend].packets : 0;
+
+	counters_free(c);
+	return packets;
+}
+
 static int
 capture(struct live *live, struct wire_request *request, struct evbuffer *out)
 {
@@ -294,6 +317,7 @@ live_left(void *ctx, struct evbuffer *out)
 	struct live *live = ctx;
 
 	capture_end(live->capture, out);
+	feed_end(live->feed, out);
 }
 
 int
@@ -306,6 +330,9 @@ live_answer(void *ctx, struct wire_request *request, struct evbuffer *out)
 		return capture(ctx, request, out);
 	if (request->kind >= WIRE_HANDOVER)
 		return hand_over(live, request, out);
+	/* The agent's second connection, whose first one says it lives. */
+	if (request->kind >= WIRE_FOLLOW)
+		return feed_answer(live->feed, request, out);
 	if (live->announce != NULL)
 		announce_heard(live->announce);
 	switch (request->kind) {

@@ -29,7 +29,8 @@
 #define FLOW_TOLD_UDP      1u
 #define FLOW_TOLD_SYN_ONLY 2u
 #define FLOW_TOLD_CLOSING  4u
-#define FLOW_TOLD_FLAGS    7u
+#define FLOW_TOLD_GUESSED  8u /* its beginning was not seen */
+#define FLOW_TOLD_FLAGS    15u
 
 struct flow_told {
 	uint64_t hash;    /* of the tuple */

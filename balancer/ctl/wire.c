@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "balancer/ctl/wire_flows.h"
 #include "common/arena.h"
 #include "common/budget.h"
 #include "common/fields.h"
@@ -47,7 +48,7 @@ read_body(const MsgRequest *m, struct wire_request *request, struct errmsg *why)
 		return capture_query_from_message(
 		    request->arena, &request->capture, m->capture, why);
 	default:
-		return errmsg_set(why, "a request for nothing that we know");
+		return wire_read_flows(m, request, why);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "common/balancer_report.h"
 #include "common/captured.h"
 #include "common/errmsg.h"
+#include "common/flows_batch.h"
 #include "common/forwarding.h"
 
 struct arena;
@@ -23,6 +24,12 @@ enum wire_kind {
 	WIRE_STATUS,
 	WIRE_PING,
 	WIRE_CAPTURE,
+	WIRE_FOLLOW, /* from here to HELD: wire_flows.h */
+	WIRE_LEARN,
+	WIRE_FLOWS_PAGE,
+	WIRE_SETTLED,
+	WIRE_SETTLE,
+	WIRE_HELD,
 	WIRE_HANDOVER, /* these three: wire_handover.h */
 	WIRE_TAKE,
 	WIRE_LEAVE,
@@ -44,6 +51,11 @@ struct wire_request {
 	size_t n_pass;
 	bool read_back;               /* of a status request */
 	struct capture_query capture; /* its parts live in ... */
+	struct flow_batch flows;      /* to learn; these, too */
+	struct settled_batch settle;
+	const char *service; /* these two: held */
+	struct addr backend;
+	uint32_t cursor; /* of a page */
 	struct arena *arena;
 	bool stays; /* set by who answers: more replies will follow this one */
 };
