@@ -4,82 +4,24 @@
  * that packets see, never lose a backend that lives. */
 #include "config.h"
 
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "balancer/core/fib_impl.h"
 #include "common/arena.h"
 #include "common/flows_batch.h"
+#include "tests/unit/moves_rig.h"
 #include "tests/unit/unit.h"
 
-#define BACKENDS 9
-#define SERVICES 3
-#define SIZE     256u
-#define SHIFT    56
-#define SETTLE_S 60
-#define LEARN_S  5
-
-enum life {
-	ABSENT,
-	UP,
-	DRAINING,
-	DOWN
-};
-
-/* What the operator and the checks have made of it. */
-static struct {
-	enum life life[BACKENDS];
-	uint16_t weight[BACKENDS];
-	bool there, keep;
-} world[SERVICES];
-static bool reversed; /* the order of backends in the state */
-
+static struct world world;
 static struct fib *fib;
 static uint32_t now;
 static struct errmsg why;
-static uint64_t random_state;
-
-static uint32_t
-random_below(uint32_t n)
-{
-	random_state = random_state * UINT64_C(6364136223846793005) +
-	    UINT64_C(1442695040888963407);
-	return (uint32_t)(random_state >> 33) % n;
-}
-
-static struct addr
-addr_of(size_t backend)
-{
-	const uint8_t bytes[4] = {10, 0, 0, (uint8_t)(backend + 1)};
-	struct addr a;
-
-	ck_assert_int_eq(addr_from_bytes(&a, bytes, sizeof(bytes)), 0);
-	return a;
-}
-
-static size_t
-index_of(const struct addr *a)
-{
-	size_t len;
-
-	return addr_bytes(a, &len)[3] - 1u;
-}
-
 static void
 setup(void)
 {
-	memset(world, 0, sizeof(world));
-	for (size_t i = 0; i < SERVICES; i++) {
-		world[i].there = i < 2;
-		for (size_t b = 0; b < BACKENDS; b++) {
-			world[i].weight[b] = 1;
-			world[i].life[b] = b < 5 ? UP : ABSENT;
-		}
-	}
+	world_init(&world);
 	fib = NULL;
-	reversed = false;
 	now = UINT32_MAX - 1000; /* wraps soon */
 	random_state = 1;
 }
@@ -92,89 +34,19 @@ teardown(void)
 }
 
 static void
-fill_members(struct forwarding *f, struct forwarding_service *s, size_t i)
-{
-	s->members = calloc(BACKENDS, sizeof(*s->members));
-	ck_assert_ptr_nonnull(s->members);
-	for (uint16_t p = 0; p < f->n_backends; p++) {
-		size_t b = index_of(&f->backends[p]);
-		enum life life = world[i].life[b];
-
-		if (life == ABSENT)
-			continue;
-		s->members[s->n_members++] = (struct forwarding_member){p,
-		    world[i].weight[b], life == UP ? FORWARDING_PHI_FULL : 0,
-		    life == DOWN};
-	}
-}
-
-static void
-fill_service(struct forwarding *f, size_t i)
-{
-	struct forwarding_service *s = &f->services[f->n_services++];
-
-	snprintf(s->name, sizeof(s->name), "s%zu", i);
-	s->table_size = SIZE;
-	s->settle_s = SETTLE_S;
-	s->udp_learn_s = LEARN_S;
-	s->tcp_idle_s = s->udp_idle_s = 3600;
-	s->down_keep = world[i].keep;
-	s->endpoints = calloc(1, sizeof(*s->endpoints));
-	ck_assert_ptr_nonnull(s->endpoints);
-	s->n_endpoints = 1;
-	s->endpoints[0].port = (uint16_t)(80 + i);
-	s->endpoints[0].protocol = IPPROTO_TCP;
-	ck_assert_int_eq(addr_parse(&s->endpoints[0].vip, "192.0.2.1"), 0);
-	fill_members(f, s, i);
-}
-
-/* Backends that no service has are not in it, so that positions change. */
-static struct forwarding *
-make_state(void)
-{
-	struct forwarding *f = forwarding_new();
-
-	ck_assert_ptr_nonnull(f);
-	f->seed[0] = 7;
-	f->backends = calloc(BACKENDS, sizeof(*f->backends));
-	f->services = calloc(SERVICES, sizeof(*f->services));
-	ck_assert(f->backends != NULL && f->services != NULL);
-	for (size_t n = 0; n < BACKENDS; n++) {
-		size_t b = reversed ? BACKENDS - 1 - n : n;
-		bool used = false;
-
-		for (size_t i = 0; i < SERVICES; i++)
-			used |= world[i].there && world[i].life[b] != ABSENT;
-		if (used)
-			f->backends[f->n_backends++] = addr_of(b);
-	}
-	for (size_t i = 0; i < SERVICES; i++)
-		if (world[i].there)
-			fill_service(f, i);
-	return f;
-}
-
-static void
 install(void)
 {
-	struct fib *next = fib_new(make_state(), fib, now, &why);
+	struct fib *next = fib_new(world_state(&world), fib, now, &why);
 
 	ck_assert_msg(next != NULL, "%s", why.text);
 	fib_free(fib);
 	fib = next;
 }
 
-/* Position of service i in the state, SIZE_MAX: not there. */
 static size_t
 service_at(size_t i)
 {
-	char name[FORWARDING_NAME_MAX];
-
-	snprintf(name, sizeof(name), "s%zu", i);
-	for (size_t at = 0; at < fib->state->n_services; at++)
-		if (strcmp(fib->state->services[at].name, name) == 0)
-			return at;
-	return SIZE_MAX;
+	return service_position(fib->state, i);
 }
 
 /* What a packet sees. */
@@ -192,48 +64,10 @@ look(size_t i, uint32_t slot)
 	uint16_t settled = t->settled[at & t->slot_mask];
 	const struct addr *backends = fib->state->backends;
 
-	return (struct seen){index_of(&backends[current & SLOT_BACKEND_MASK]),
-	    index_of(&backends[settled & SLOT_BACKEND_MASK]),
+	return (struct seen){
+	    backend_index(&backends[current & SLOT_BACKEND_MASK]),
+	    backend_index(&backends[settled & SLOT_BACKEND_MASK]),
 	    (current & SLOT_ASK) != 0, (settled & SETTLED_EDGE) != 0};
-}
-
-static bool
-alive(size_t i, size_t b)
-{
-	enum life life = world[i].life[b];
-
-	return world[i].there && life != ABSENT &&
-	    (life != DOWN || world[i].keep);
-}
-
-static void
-random_event(void)
-{
-	size_t i = random_below(SERVICES), b = random_below(BACKENDS);
-
-	switch (random_below(20)) {
-	case 0:
-		world[i].there = !world[i].there;
-		break;
-	case 1:
-		world[i].keep = !world[i].keep;
-		break;
-	case 2:
-	case 3:
-		world[i].weight[b] = (uint16_t)(1 + random_below(3));
-		break;
-	case 4:
-		reversed = !reversed;
-		break;
-	case 5:
-		world[i].life[b] = ABSENT;
-		break;
-	default:
-		world[i].life[b] = (enum life)(UP + random_below(3));
-	}
-	/* The services of a kind often change together. */
-	if (random_below(2) == 0)
-		world[(i + 1) % SERVICES].life[b] = world[i].life[b];
 }
 
 /* Model ---------------------------------------------------------------- */
@@ -249,7 +83,8 @@ static struct model_slot model[SERVICES][SIZE];
 static size_t
 current_of(const struct table *t, const struct addr *addrs, uint32_t slot)
 {
-	return index_of(&addrs[table_position_of(t, table_slots(t)[slot])]);
+	return backend_index(
+	    &addrs[table_position_of(t, table_slots(t)[slot])]);
 }
 
 static struct table *
@@ -261,12 +96,13 @@ table_of(size_t i, struct addr addrs[BACKENDS])
 	const uint8_t seed[FORWARDING_SEED_LEN] = {7};
 
 	for (size_t b = 0; b < BACKENDS; b++) {
-		if (world[i].life[b] == ABSENT)
+		if (world.services[i].life[b] == ABSENT)
 			continue;
-		addrs[n] = addr_of(b);
+		addrs[n] = backend_addr(b);
 		members[n] = (struct table_member){
-		    addr_format(&addrs[n], names[n]), world[i].weight[b],
-		    world[i].life[b] == UP ? TABLE_PHI_FULL : 0};
+		    addr_format(&addrs[n], names[n]),
+		    world.services[i].weight[b],
+		    world.services[i].life[b] == UP ? TABLE_PHI_FULL : 0};
 		n++;
 	}
 	return n == 0 ? NULL : table_new(members, n, SIZE, seed);
@@ -282,7 +118,7 @@ model_slot(size_t i, struct model_slot *m, size_t current)
 		return;
 	}
 	m->current = current;
-	if (!alive(i, m->stood))
+	if (!world_alive(&world, i, m->stood))
 		m->stood = current;
 	if (m->stood == current)
 		return;
@@ -297,7 +133,8 @@ model_step(void)
 {
 	for (size_t i = 0; i < SERVICES; i++) {
 		struct addr addrs[BACKENDS];
-		struct table *t = world[i].there ? table_of(i, addrs) : NULL;
+		struct table *t = world.services[i].there ? table_of(i, addrs)
+							  : NULL;
 
 		for (uint32_t s = 0; s < SIZE; s++) {
 			if (t == NULL)
@@ -331,7 +168,7 @@ check_model(void)
 			ck_assert_int_eq(seen.edge,
 			    now - m->began < LEARN_S * MOVES_TICKS_PER_S);
 		}
-		if (world[i].there)
+		if (world.services[i].there)
 			ck_assert_uint_eq(
 			    fib_moving(fib, service_at(i)).moving, moving);
 	}
@@ -345,7 +182,7 @@ START_TEST(as_the_rule_says)
 	model_step();
 	for (int step = 0; step < 400; step++) {
 		if (random_below(3) != 0) {
-			random_event();
+			world_change(&world);
 			install();
 		} else {
 			now += random_below(4) == 0 ? random_below(80) * 4
@@ -387,11 +224,11 @@ flow_packet(size_t f, bool syn)
 		return seen.current;
 	if (flows[f].entry && !syn &&
 	    t->positions[flows[f].number & t->number_mask] != FLOWS_NO_BACKEND)
-		return index_of(
+		return backend_index(
 		    &fib->state->backends[t->positions[flows[f].number]]);
 	to = syn ? seen.current : seen.settled;
 	if (seen.settled != seen.current || seen.edge) {
-		struct addr a = addr_of(to);
+		struct addr a = backend_addr(to);
 
 		flows[f].entry = true;
 		flows[f].number = (uint16_t)numbers_find(
@@ -408,12 +245,12 @@ open_flow(size_t f)
 	flows[f].service = random_below(SERVICES);
 	flows[f].hash = (uint64_t)random_below(UINT32_MAX) << 32 | f;
 	flows[f].entry = false;
-	if (!world[flows[f].service].there ||
+	if (!world.services[flows[f].service].there ||
 	    service_at(flows[f].service) == SIZE_MAX ||
 	    fib->services[service_at(flows[f].service)].table == NULL)
 		return;
 	flows[f].backend = flow_packet(f, true);
-	flows[f].open = alive(flows[f].service, flows[f].backend);
+	flows[f].open = world_alive(&world, flows[f].service, flows[f].backend);
 }
 
 static void
@@ -457,7 +294,7 @@ step_flows(void)
 			open_flow(f);
 			continue;
 		}
-		if (!alive(flows[f].service, flows[f].backend)) {
+		if (!world_alive(&world, flows[f].service, flows[f].backend)) {
 			flows[f].open = false;
 			continue;
 		}
@@ -495,8 +332,8 @@ START_TEST(connections_stay)
 		struct fib *next;
 
 		if (random_below(2) == 0) {
-			random_event();
-			next = fib_new(make_state(), fib, now, &why);
+			world_change(&world);
+			next = fib_new(world_state(&world), fib, now, &why);
 			ck_assert_msg(next != NULL, "%s", why.text);
 			fib_lost(next, fib, on_lost, NULL);
 			fib_free(fib);
@@ -537,7 +374,7 @@ check_followed(void)
 static void
 drain(size_t i, size_t b)
 {
-	world[i].life[b] = DRAINING;
+	world.services[i].life[b] = DRAINING;
 	install();
 }
 
@@ -637,7 +474,7 @@ START_TEST(table_grows)
 	for (uint32_t s = 0; s < SIZE; s++)
 		stood[s] = look(0, s).current;
 	drain(0, 1);
-	f = make_state();
+	f = world_state(&world);
 	f->services[0].table_size = SIZE * factor;
 	next = fib_new(f, fib, now, &why);
 	ck_assert_msg(next != NULL, "%s", why.text);
@@ -645,7 +482,8 @@ START_TEST(table_grows)
 	for (uint32_t s = 0; s < SIZE * factor; s++) {
 		uint16_t settled = next->settled[first + s] & SLOT_BACKEND_MASK;
 
-		ck_assert_uint_eq(index_of(&next->state->backends[settled]),
+		ck_assert_uint_eq(
+		    backend_index(&next->state->backends[settled]),
 		    stood[s / factor]);
 		ck_assert_uint_eq((next->slots[first + s] & SLOT_ASK) != 0,
 		    (next->slots[first + s] & SLOT_BACKEND_MASK) != settled);
@@ -665,12 +503,12 @@ START_TEST(sharing)
 {
 	install();
 	ck_assert_uint_eq(fib->n_regions, 1);
-	world[1].life[0] = world[0].life[0] = DRAINING;
+	world.services[1].life[0] = world.services[0].life[0] = DRAINING;
 	install();
 	ck_assert_uint_eq(fib->n_regions, 1);
 	/* One that comes later has the same table, and no history. */
-	world[2].there = true;
-	world[2].life[0] = DRAINING;
+	world.services[2].there = true;
+	world.services[2].life[0] = DRAINING;
 	install();
 	ck_assert_uint_eq(fib->n_regions, 2);
 	ck_assert_uint_gt(fib_moving(fib, 1).moving, 0);
@@ -712,9 +550,9 @@ START_TEST(taken_over)
 	    settled_batch_count(&batch), fib_moving(fib, 0).moving);
 
 	/* One that has just been started, and numbers others. */
-	world[1].life[3] = DRAINING;
-	reversed = true;
-	other = fib_new(make_state(), NULL, 5000, &why);
+	world.services[1].life[3] = DRAINING;
+	world.reversed = true;
+	other = fib_new(world_state(&world), NULL, 5000, &why);
 	ck_assert_msg(other != NULL, "%s", why.text);
 	fib_settled_digest(fib, 0, a);
 	fib_settled_digest(other, 0, b);
@@ -750,7 +588,7 @@ END_TEST
 /* What another node says need not be true, nor make sense. */
 START_TEST(taken_over_nonsense)
 {
-	struct addr backends[] = {addr_of(0), addr_of(8)};
+	struct addr backends[] = {backend_addr(0), backend_addr(8)};
 	struct settled_slot slots[] = {{0, 1, 0}, {1, 7, 0}, {2, 0, 86400},
 	    {3, 0, 1}, {SIZE, 0, 1}, {UINT32_MAX, 0, 1}};
 	struct settled_service services[] = {{(char *)"s0", SIZE, slots, 6},
