@@ -68,6 +68,7 @@ stop_echo() { kill "$(<"$work/echo.$1.pid")"; }
 # way of lb1, whose agent is not restarted in any corner.
 each_service() {
 	local service
+	echo "$EPOCHREALTIME: $*" >>"$work/changes"
 	for service in $moving_services; do
 		gw lb1 backend "$1" "$service" "$(addr "$2")" "${@:3}" \
 		    >>"$work/changes" 2>&1 || say_last "$@" || return 1
@@ -110,6 +111,8 @@ hold_end() {
 	kill "${holding_pid[$name]}"
 	wait "${holding_pid[$name]}" || true
 	unset "holding_pid[$name]"
+	# When, after what, and how old they were.
+	grep -v '^[{o]' "$work/held.$name" | tail -n 10 || true
 	hold_report "$name"
 	equal "$(hold_broken "$name" "$*")" 0
 }
@@ -124,6 +127,9 @@ hold_broken() {
 }
 
 # The corners: each a row of steps that all have to succeed. ---------------------
+
+# A failure is easier to find when it is known what came before it.
+step() { echo "$EPOCHREALTIME: $*" | tee -a "$work/changes"; }
 
 # So long is each state looked at.
 pause() { sleep "${MOVES_PAUSE:-1}"; }
@@ -169,8 +175,10 @@ moves_end() { wait_until $((settle + 15)) each stands; }
 drain_nodes() {
 	local node
 	for node in $nodes; do
+		step "drain $node"
 		gw "$node" node drain >>"$work/changes" 2>&1 ||
 			say_last drain "$node" || return 1
+		step "$node is drained"
 		pause
 		gw "$node" node undrain --wait --timeout 20 \
 		    >>"$work/changes" 2>&1 ||
@@ -179,6 +187,7 @@ drain_nodes() {
 }
 
 restart() {
+	step "restart $*"
 	lab stop "$1" "$2" "$3" && lab start "$1" "$2"
 	wait_until 15 node_is_back "$1" || { echo "$1: not in sync"; return 1; }
 }
@@ -192,12 +201,14 @@ restart_programs() {
 # A node of which nothing is left, which comes back.
 lose_node() {
 	local program
+	step "lose $1"
 	lab cut "$1"
 	for program in agent balancer bird; do
 		lab stop "$1" $program KILL
 	done
 	wait_until 10 goes_without "$1" || { echo "still over $1"; return 1; }
 	pause
+	step "bring back $1"
 	lab mend "$1"
 	for program in bird balancer agent; do
 		lab start "$1" $program
