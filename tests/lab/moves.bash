@@ -81,7 +81,8 @@ say_last() {
 
 # figure SERVICE FIELD NODE, and what is made of it.
 figure() { gw "$3" service show "$1" --json | jq ".$2"; }
-moving() { at_least 1 "$(figure web slots_moving "${1:-lb1}")"; }
+# Where there is a second table.
+moving() { [ "$settle" = 0 ] || at_least 1 "$(figure web slots_moving "${1:-lb1}")"; }
 stands() { equal "$(figure web slots_moving "$1")" 0 >/dev/null; }
 
 # hold_begin NAME [TCP UDP NEW]: in the background, until hold_end NAME. Each has
