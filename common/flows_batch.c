@@ -133,11 +133,10 @@ read_flow(struct fields *f, struct flow_told *to, const MsgService *m, size_t i,
 
 	if (backend >= n_backends)
 		fields_fault(f, "flows.where", "a backend of the list");
-	if ((flags & ~FLOW_TOLD_FLAGS) != 0)
-		fields_fault(f, "flows.where", "known flags");
 	to->hash = m->hash[i];
 	to->backend = (uint16_t)backend;
-	to->flags = (uint8_t)flags;
+	/* Those of a later version say what this one cannot make use of. */
+	to->flags = (uint8_t)(flags & FLOW_TOLD_FLAGS);
 	to->age_s = flows_age(m->age[i]);
 }
 

@@ -20,14 +20,15 @@ node_json(const struct control_cluster *c, const struct control_cluster_node *n)
 		return o;
 	json_object_update_new(o,
 	    cli_json(json_pack("{s:s, s:b, s:b, s:b, s:b, s:I, s:o, s:o, s:o, "
-			       "s:I, s:s}",
+			       "s:I, s:s, s:I}",
 		"version", n->version, "joined", n->joined, "announcing",
 		n->announcing, "draining", n->draining, "installed",
 		n->installed, "clock_ms", (json_int_t)n->clock_ms,
 		"config_digest", show_digest_json(true, n->config),
 		"observed_digest", show_digest_json(true, n->observed),
 		"root_digest", show_digest_json(true, n->root), "differs_ms",
-		(json_int_t)n->differs_ms, "fault", n->fault)));
+		(json_int_t)n->differs_ms, "fault", n->fault, "flows_dropped",
+		(json_int_t)n->flows_dropped)));
 	return o;
 }
 

@@ -212,6 +212,7 @@ struct control_cluster_node {
 	 * configuration, observations, software; "": they do not. */
 	uint64_t differs_ms;
 	const char *fault;
+	uint64_t flows_dropped; /* flow notices that were not sent to it */
 };
 
 struct control_ignored {

@@ -57,6 +57,7 @@ other_node(const struct core *core, struct mono now, const struct peer *p,
 	memcpy(to->observed, p->beat.observed, sizeof(to->observed));
 	memcpy(to->root, p->beat.root, sizeof(to->root));
 	to->fault = sync_fault(core, p);
+	to->flows_dropped = p->flows.dropped;
 	if (p->root_differs.us != INT64_MAX)
 		to->differs_ms = (uint64_t)(now.us - p->root_differs.us) / 1000;
 }

@@ -195,6 +195,7 @@ node_pack(MsgNode *m, const struct control_cluster_node *n)
 	m->root_digest = field_of_bytes(n->root, len);
 	m->differs_ms = n->differs_ms;
 	m->fault = field_of_text(n->fault);
+	m->flows_dropped = n->flows_dropped;
 }
 
 static void
@@ -223,6 +224,7 @@ node_read(struct fields *f, struct control_cluster_node *n, const MsgNode *m)
 	    "cluster.nodes.root_digest");
 	n->differs_ms = m->differs_ms;
 	n->fault = fields_text(f, &m->fault, "cluster.nodes.fault");
+	n->flows_dropped = m->flows_dropped;
 }
 
 static int

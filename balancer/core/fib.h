@@ -58,8 +58,9 @@ struct fib *fib_restore(struct forwarding *state,
 const struct numbers *fib_backend_numbers(const struct fib *);
 const struct numbers *fib_service_numbers(const struct fib *);
 
-/* The slots that move, by service, in a batch whose parts are in the arena.
- * 0, or -1: out of memory. */
+/* The slots that move, and those whose move has ended not long ago (they have
+ * settled on current, with the age of that), by service, in a batch whose parts
+ * are in the arena. 0, or -1: out of memory. */
 struct arena;
 int fib_settled(
     const struct fib *, uint32_t now, struct arena *, struct settled_batch *);

@@ -140,6 +140,8 @@ slot_before(const struct history *h, const struct imported *imported,
 		was.settled = (uint16_t)imported[i].number;
 		was.since = imported[i].since;
 		was.flags &= (uint8_t)~MOVES_ENDED;
+		if (was.settled == *before)
+			was.flags |= MOVES_ENDED | MOVES_MARKED | MOVES_SEEN;
 	}
 	return was;
 }

@@ -10,33 +10,46 @@
 #include "common/arena.h"
 #include "common/flows_batch.h"
 
-/* A slot that moves, or false. */
-static bool
-get_moving(const struct fib *fib, const struct fib_region *r, uint32_t i,
+static void
+get_slot(const struct fib *fib, const struct fib_region *r, uint32_t i,
     uint32_t now, struct settled_slot *out)
 {
 	const struct moves_slot *s = &r->moves->slots[i];
 	uint32_t age_s = (now - s->since) / MOVES_TICKS_PER_S;
 
-	if (!moves_moving(s, fib_current(fib, r, i)))
-		return false;
 	out->slot = i;
 	out->backend = fib->positions[s->settled & fib->tables.number_mask];
 	out->age_s = age_s < FLOWS_AGE_MAX ? age_s : FLOWS_AGE_MAX;
-	return true;
+}
+
+static bool
+is_moving(const struct fib *fib, const struct fib_region *r, uint32_t i)
+{
+	return moves_moving(&r->moves->slots[i], fib_current(fib, r, i));
+}
+
+/* One whose move has ended not long ago is told as well: it has settled on
+ * current, and its entries are still of use. */
+static bool
+is_told(const struct fib *fib, const struct fib_region *r, uint32_t i)
+{
+	return (r->moves->slots[i].flags & MOVES_ENDED) != 0 ||
+	    is_moving(fib, r, i);
 }
 
 static int
 put_service(const struct fib *fib, const struct fib_region *r, uint32_t now,
     struct arena *arena, struct settled_service *to)
 {
+	size_t room = r->moves->asking;
+
 	to->table_size = r->size;
-	to->slots = arena_alloc(arena, r->moves->moving, sizeof(*to->slots));
+	to->slots = arena_alloc(arena, room, sizeof(*to->slots));
 	if (to->slots == NULL)
 		return -1;
-	for (uint32_t i = 0; i < r->size && to->n_slots < r->moves->moving; i++)
-		to->n_slots += get_moving(
-		    fib, r, i, now, &to->slots[to->n_slots]);
+	for (uint32_t i = 0; i < r->size && to->n_slots < room; i++)
+		if (is_told(fib, r, i))
+			get_slot(fib, r, i, now, &to->slots[to->n_slots++]);
 	return 0;
 }
 
@@ -61,7 +74,7 @@ fib_settled(const struct fib *fib, uint32_t now, struct arena *arena,
 		    &batch->services[batch->n_services];
 		size_t region = fib->services[i].region;
 
-		if (fib_moving(fib, i).moving == 0)
+		if (fib_moving(fib, i).asking == 0)
 			continue;
 		to->name = arena_copy(
 		    arena, f->services[i].name, strlen(f->services[i].name));
@@ -84,8 +97,9 @@ hash_slots(EVP_MD_CTX *md, const struct fib *fib, const struct fib_region *r)
 		uint8_t number[4] = {(uint8_t)(i >> 24), (uint8_t)(i >> 16),
 		    (uint8_t)(i >> 8), (uint8_t)i};
 
-		if (!get_moving(fib, r, i, 0, &slot))
+		if (!is_moving(fib, r, i))
 			continue;
+		get_slot(fib, r, i, 0, &slot);
 		ok = EVP_DigestUpdate(md, number, sizeof(number)) == 1 &&
 		    EVP_DigestUpdate(md, &fib->state->backends[slot.backend],
 			sizeof(struct addr)) == 1;

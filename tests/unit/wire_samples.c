@@ -127,6 +127,7 @@ sample_cluster(struct sample *s)
 	s->cluster_node.root_digest = TEXT("0123456789abcdeh");
 	s->cluster_node.differs_ms = UINT64_MAX;
 	s->cluster_node.fault = TEXT("observations");
+	s->cluster_node.flows_dropped = UINT64_MAX;
 	s->cluster_nodes[0] = &s->cluster_node;
 	guideway__control__ignored__init(&s->ignored);
 	s->ignored.what = TEXT("service web");

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Connections that are open stay with their backend while backends are drained,
-# come back and are reweighed, and while the balancer is killed meanwhile; with
-# all traffic over one node.
+# come back and are reweighed, and while the balancer is killed meanwhile; over one
+# node, and over several that change as well.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.bash"
 # shellcheck source-path=SCRIPTDIR
@@ -83,6 +83,29 @@ resets() {
 	set_backend enable be4 >/dev/null
 }
 
+# The router spreads packets over other nodes than a moment ago, with and without
+# a change of backends.
+over_other_nodes() {
+	local backend
+	lab route lb1 lb2 lb3
+	begin_hold $held || return 1
+	for backend in $backends; do
+		[ "$1" = nodes ] ||
+			set_backend drain "$backend" >/dev/null || return 1
+		lab route lb1 lb2
+		sleep 0.5
+		lab route lb3
+		sleep 0.5
+		[ "$1" = nodes ] ||
+			set_backend enable "$backend" >/dev/null || return 1
+		lab route lb2 lb3
+		sleep 0.5
+		lab route lb1 lb2 lb3
+		sleep 0.5
+	done
+	end_hold
+}
+
 start_lab
 lab route lb1
 lab guideway lb1 service set web settle_time=$settle tcp_idle=60 >/dev/null
@@ -91,5 +114,8 @@ check "several drained, and weights changed, break none" several_at_once
 check "a drain outlives settle_time" beyond_the_move
 check "a balancer killed in the middle breaks none" restarted
 check "a disabled backend gets nothing" resets
+check "other nodes break none" over_other_nodes nodes
+check "other nodes and other backends at once break none" over_other_nodes both
+lab route lb1
 check "when all have ended nothing is kept" wait_until 120 nothing_is_kept
 finish
