@@ -265,6 +265,8 @@ start_moves(struct live *live, const struct conf *conf, struct errmsg *why)
 	before = kept_load(&live->kept_files, ticks_now());
 	if (serving_remember(&live->serving, &flows, before, why) == -1)
 		return -1;
+	/* What is learnt before the first step has the time, too. */
+	serving_tick(&live->serving, ticks_now());
 	live->sweep = event_new(live->base, -1, EV_PERSIST, on_sweep, live);
 	if (live->sweep == NULL || event_add(live->sweep, &step) == -1)
 		return errmsg_set(why, "event loop: cannot add an event");

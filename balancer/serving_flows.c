@@ -48,6 +48,15 @@ idle(void *ctx, uint16_t service)
 	return (struct sweeper_idle){s->tcp_idle_s, s->udp_idle_s};
 }
 
+static bool
+fresh(void *ctx, uint16_t service, uint64_t hash)
+{
+	const struct sweep *s = ctx;
+
+	return fib_fresh(
+	    s->fib, service, hash, SWEEPER_FRESH_S * MOVES_TICKS_PER_S, s->now);
+}
+
 static void
 pass_done(void *ctx)
 {
@@ -56,7 +65,7 @@ pass_done(void *ctx)
 	fib_pass_done(s->fib, s->now);
 }
 
-static const struct sweeper_calls calls = {need, idle, pass_done};
+static const struct sweeper_calls calls = {need, idle, fresh, pass_done};
 
 static bool
 any(void *ctx, uint16_t service, uint16_t backend)

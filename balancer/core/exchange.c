@@ -12,7 +12,8 @@
 _Static_assert(FLOW_RECORD_UDP == FLOW_TOLD_UDP &&
 	FLOW_RECORD_SYN_ONLY == FLOW_TOLD_SYN_ONLY &&
 	FLOW_RECORD_CLOSING == FLOW_TOLD_CLOSING &&
-	FLOW_RECORD_GUESSED == FLOW_TOLD_GUESSED,
+	FLOW_RECORD_GUESSED == FLOW_TOLD_GUESSED &&
+	FLOW_RECORD_ONCE == FLOW_TOLD_ONCE,
     "the same flags");
 
 /* Out ------------------------------------------------------------------ */
@@ -134,10 +135,9 @@ learn_flow(struct fib *fib, struct flows *flows, struct flow_record *r,
 	case FIB_DEAD:
 		result->refused++;
 		return;
+	/* The slot may be about to move here as well, which the other node has
+	 * heard of earlier: then it is needed, and nobody will say it again. */
 	case FIB_NEEDLESS:
-		/* It goes there anyway. */
-		result->taken++;
-		return;
 	case FIB_PINNED:
 	case FIB_MOVING:
 		break;

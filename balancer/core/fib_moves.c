@@ -113,6 +113,23 @@ fib_need(struct fib *fib, uint32_t service, uint64_t hash, uint16_t backend,
 }
 
 bool
+fib_fresh(const struct fib *fib, uint32_t service, uint64_t hash,
+    uint32_t ticks, uint32_t now)
+{
+	uint32_t at = fib_service_position(fib, service), i;
+	const struct fib_region *r;
+	const struct moves_slot *s;
+
+	if (at == TABLES_NONE || (r = region_of(fib, at)) == NULL ||
+	    r->moves == NULL)
+		return false;
+	i = (uint32_t)(hash >> fib->services_fwd[at].shift);
+	s = &r->moves->slots[i];
+	return moves_moving(s, fib_current(fib, r, i)) &&
+	    now - s->since < ticks;
+}
+
+bool
 fib_takes(const struct fib *fib, uint32_t service, uint32_t backend)
 {
 	uint32_t at = fib_service_position(fib, service);

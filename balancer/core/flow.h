@@ -235,12 +235,15 @@ struct flow_decision {
 };
 
 /* The state after one more packet. Peers are told when it has become a
- * connection, and when that ends. */
+ * connection, when it comes here from another node, and when it ends. */
 CORE_INLINE uint64_t
 flow_seen(uint64_t state, uint8_t packet, uint32_t now)
 {
 	uint64_t next = state & ~(FLOW_FOREIGN | FLOW_TIME_AT(FLOW_TIME_MASK));
 
+	/* It is this node's from now on; who told of it may have forgotten. */
+	if ((state & FLOW_FOREIGN) != 0)
+		next &= ~FLOW_TOLD;
 	next |= FLOW_TIME_AT(now & FLOW_TIME_MASK);
 	/* A SYN shows nothing of what is there, see FLOW_STRAY_TICKS. */
 	if (packet == FLOW_PACKET_SYN)

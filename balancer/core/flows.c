@@ -74,7 +74,8 @@ to_record(struct flow_record *r, uint64_t key, uint64_t state, uint32_t now)
 	    .flags = (uint8_t)((state & FLOW_UDP ? FLOW_RECORD_UDP : 0) |
 		(state & FLOW_SYN_ONLY ? FLOW_RECORD_SYN_ONLY : 0) |
 		(state & FLOW_CLOSING ? FLOW_RECORD_CLOSING : 0) |
-		(state & FLOW_GUESSED ? FLOW_RECORD_GUESSED : 0)),
+		(state & FLOW_GUESSED ? FLOW_RECORD_GUESSED : 0) |
+		(state & FLOW_ONCE ? FLOW_RECORD_ONCE : 0)),
 	    .age_s = flow_age(state, now) / FLOWS_TICKS_S,
 	};
 }
@@ -91,7 +92,8 @@ from_record(const struct flow_record *r, uint32_t now)
 	    (r->flags & FLOW_RECORD_UDP ? FLOW_UDP : 0) |
 	    (r->flags & FLOW_RECORD_SYN_ONLY ? FLOW_SYN_ONLY : 0) |
 	    (r->flags & FLOW_RECORD_CLOSING ? FLOW_CLOSING : 0) |
-	    (r->flags & FLOW_RECORD_GUESSED ? FLOW_GUESSED : 0);
+	    (r->flags & FLOW_RECORD_GUESSED ? FLOW_GUESSED : 0) |
+	    (r->flags & FLOW_RECORD_ONCE ? FLOW_ONCE : 0);
 }
 
 /* Two nodes know the same of a flow but for how far it has come. Equal to own:
@@ -105,8 +107,8 @@ merge(uint64_t own, uint64_t told, uint32_t now)
 	if (newer)
 		merged = (merged & ~FLOW_TIME_AT(FLOW_TIME_MASK)) |
 		    (told & FLOW_TIME_AT(FLOW_TIME_MASK));
-	if ((told & FLOW_SYN_ONLY) == 0) {
-		/* Of a flow seen ONCE nobody is told. */
+	if ((told & (FLOW_SYN_ONLY | FLOW_ONCE)) == 0) {
+		/* The others know more of it. */
 		merged |= own & FLOW_ONCE ? FLOW_TOLD : 0;
 		merged &= ~(FLOW_SYN_ONLY | FLOW_ONCE);
 	}
@@ -166,12 +168,22 @@ flows_page(const struct flows *f, uint32_t *cursor, struct flow_record *records,
 		for (uint32_t j = i; j < i + FLOW_BUCKET; j++) {
 			uint64_t key, state = read_entry(f, j, &key);
 
-			if (state != 0 && (state & FLOW_ONCE) == 0)
+			if (state != 0)
 				to_record(
 				    &records[n++], key, state, flows_now(f));
 		}
 	*cursor = i < flows_entries(f) ? i : flows_entries(f);
 	return n;
+}
+
+/* Is it for the others to know, by now? */
+static bool
+is_untold(uint64_t state, uint32_t now)
+{
+	if (state == 0 || (state & FLOW_TOLD) != 0)
+		return false;
+	return (state & FLOW_ONCE) == 0 || (state & FLOW_UDP) != 0 ||
+	    flow_age(state, now) >= FLOW_QUIET_TICKS;
 }
 
 /* What is untold in a block; false: the records are full. */
@@ -187,7 +199,7 @@ tell_block(struct flows *f, uint32_t block, struct flow_record *records,
 	for (; i < end; i++) {
 		uint64_t key, state = read_entry(f, i, &key);
 
-		if (state == 0 || (state & (FLOW_TOLD | FLOW_ONCE)) != 0)
+		if (!is_untold(state, flows_now(f)))
 			continue;
 		if (*n == max || !swap(f, i, state, state | FLOW_TOLD)) {
 			FLOW_MARK(&f->dirty[block]);

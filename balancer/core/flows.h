@@ -110,6 +110,7 @@ flow_look(const struct tables *t, const struct flows *f,
 #define FLOW_RECORD_SYN_ONLY (1u << 1)
 #define FLOW_RECORD_CLOSING  (1u << 2)
 #define FLOW_RECORD_GUESSED  (1u << 3)
+#define FLOW_RECORD_ONCE     (1u << 4)
 struct flow_record {
 	uint64_t hash;
 	uint16_t service, backend;
@@ -127,15 +128,16 @@ enum flows_import {
 enum flows_import flows_import(struct flows *, const struct flow_record *);
 
 /* Up to max >= FLOW_BUCKET entries from *cursor (0: the beginning) on, which is
- * moved; at flows_entries() all have been seen. Flows of which one packet was
- * seen, and not their first, are left out: they go where any node would send
- * them anyway. */
+ * moved; at flows_entries() all have been seen. */
 size_t flows_page(const struct flows *, uint32_t *cursor,
     struct flow_record *records, size_t max);
 
 /* Up to max >= FLOW_BUCKET entries that peers have not been told of, which then
- * count as told. *cursor (0 at first) goes round, so that all have their turn.
- * 0: there is nothing. */
+ * count as told. Where one packet of a TCP flow was seen, and that not its
+ * first, any node would send it to the same backend until the move ends: it has
+ * time until the sweeper comes by, and in a flood of such there is less to
+ * tell. *cursor (0 at first) goes round, so that all have their turn. 0: there
+ * is nothing. */
 size_t flows_told(
     struct flows *, uint32_t *cursor, struct flow_record *records, size_t max);
 

@@ -17,10 +17,10 @@
 #define MOVES_TICK_MS     250
 #define MOVES_TICKS_PER_S (1000 / MOVES_TICK_MS)
 /* After a move has ended, entries are still written for so long: a node whose
- * own has not ended yet hears of connections that begin here. When a slot goes
- * back just as its move ends, nodes may settle on different backends for good;
- * that is healed when it has lasted for 10 s, and this is well over that. */
-#define MOVES_ENDING_S 20
+ * own has not ended yet hears of connections that begin here. Where a change
+ * comes between the two ends, the nodes settle on different backends, and it
+ * takes them more than ten seconds to heal that. */
+#define MOVES_ENDING_S 30
 
 /* In ticks. */
 struct moves_times {

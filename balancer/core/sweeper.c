@@ -56,6 +56,36 @@ tell_again(uint64_t state, uint64_t hash, uint32_t idle, uint32_t now)
 	return state;
 }
 
+/* A connection of this node's that peers were told of. Its slot may have stood
+ * since, by what other nodes know, and they have forgotten it: when a move
+ * begins they are told again. */
+static bool
+is_old(uint64_t state)
+{
+	return (state & (FLOW_FOREIGN | FLOW_SYN_ONLY | FLOW_ONCE)) == 0 &&
+	    (state & FLOW_TOLD) != 0;
+}
+
+/* The state of one that seems needless, at each visit of the sweeper; 0: free
+ * it. Not at once: another node may have told of it, whose slots move while
+ * those here are about to. And not before this node's own, and each other's,
+ * was visited: from the first visit on it is not told of any more, so that when
+ * its slot moves again all nodes hear of it anew, who has freed it and who has
+ * not. */
+static uint64_t
+spare(uint64_t state)
+{
+	uint64_t visits = (state & FLOW_TOLD) != 0 &&
+		(state & FLOW_FOREIGN) == 0
+	    ? 0
+	    : state & TOLD_MASK;
+
+	if (visits >= TOLD_AT(SWEEPER_VISITS))
+		return 0;
+	state = (state & ~TOLD_MASK) | (visits + TOLD_AT(1));
+	return (state & FLOW_FOREIGN) != 0 ? state : state & ~FLOW_TOLD;
+}
+
 /* Looks at entry i, whose state is not 0. */
 static void
 sweep(struct sweeper *s, struct flows *f, const struct sweeper_calls *calls,
@@ -73,7 +103,9 @@ sweep(struct sweeper *s, struct flows *f, const struct sweeper_calls *calls,
 		return;
 	need = calls->need(ctx, service, key, (uint16_t)FLOW_BACKEND(state));
 	if (need == SWEEPER_DEAD || need == SWEEPER_NEEDLESS) {
-		s->freed += flow_change(bucket, i, state, 0);
+		next = need == SWEEPER_DEAD ? 0 : spare(state);
+		if (flow_change(bucket, i, state, next))
+			s->freed += next == 0;
 		return;
 	}
 	idle = calls->idle(ctx, service);
@@ -85,8 +117,12 @@ sweep(struct sweeper *s, struct flows *f, const struct sweeper_calls *calls,
 	s->counting[service].entries++;
 	s->counting[service].pinned += need == SWEEPER_PINNED;
 	next = tell_again(state, key, ticks, flows_now(f));
-	if (next != state && flow_change(bucket, i, state, next) &&
-	    (next & FLOW_TOLD) == 0)
+	if (is_old(state) && calls->fresh(ctx, service, key))
+		next &= ~FLOW_TOLD;
+	if (next != state && !flow_change(bucket, i, state, next))
+		return;
+	/* Also what waited for its time, or was spared. */
+	if ((next & FLOW_TOLD) == 0)
 		FLOW_MARK(flows_place(f, key).dirty);
 }
 

@@ -12,6 +12,8 @@
 #define SWEEPER_BUDGET     4096
 #define SWEEPER_SYN_ONLY_S 75 /* as long as SYNs are sent again */
 #define SWEEPER_CLOSING_S  60
+#define SWEEPER_VISITS     2 /* before what seems needless is freed */
+#define SWEEPER_FRESH_S    7 /* a whole pass, of as many as FLOWS_DEFAULT */
 
 /* What an entry is for, by the tables as they are. */
 enum sweeper_need {
@@ -32,6 +34,8 @@ struct sweeper_calls {
 	    void *ctx, uint16_t service, uint64_t hash, uint16_t backend);
 	/* Asked only where need has said that the service is there. */
 	struct sweeper_idle (*idle)(void *ctx, uint16_t service);
+	/* Has its slot begun to move since about the visit before this one? */
+	bool (*fresh)(void *ctx, uint16_t service, uint64_t hash);
 	/* All entries have been looked at since the last call. The counts below
 	 * are the pass's. */
 	void (*pass_done)(void *ctx);

@@ -135,6 +135,12 @@ idle(void *ctx, uint16_t service)
 	return (struct sweeper_idle){3600, 180};
 }
 
+static bool
+fresh(void *ctx, uint16_t service, uint64_t hash)
+{
+	return false;
+}
+
 static void
 pass_done(void *ctx)
 {
@@ -146,7 +152,7 @@ static void *
 keep_house(void *arg)
 {
 	static struct sweeper sweeper;
-	const struct sweeper_calls calls = {need, idle, pass_done};
+	const struct sweeper_calls calls = {need, idle, fresh, pass_done};
 	struct flow_record records[64];
 	struct work *w = arg;
 	struct flows *f = &w->rig->flows;

@@ -38,13 +38,21 @@ idle(void *ctx, uint16_t service)
 	return ((struct bench *)ctx)->idle;
 }
 
+static bool is_fresh;
+
+static bool
+fresh(void *ctx, uint16_t service, uint64_t hash)
+{
+	return is_fresh;
+}
+
 static void
 pass_done(void *ctx)
 {
 	((struct bench *)ctx)->passes++;
 }
 
-static const struct sweeper_calls calls = {need, idle, pass_done};
+static const struct sweeper_calls calls = {need, idle, fresh, pass_done};
 
 static void
 begin(struct bench *b, uint32_t entries)
