@@ -113,8 +113,8 @@ fib_need(struct fib *fib, uint32_t service, uint64_t hash, uint16_t backend,
 }
 
 bool
-fib_fresh(const struct fib *fib, uint32_t service, uint64_t hash,
-    uint32_t ticks, uint32_t now)
+fib_fresh(struct fib *fib, uint32_t service, uint64_t hash, uint32_t ticks,
+    uint32_t now)
 {
 	uint32_t at = fib_service_position(fib, service), i;
 	const struct fib_region *r;
