@@ -11,13 +11,14 @@
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/moves.bash"
 
-# HTTP as others speak it, meanwhile: keep-alive, as fast as it goes, and
-# downloads that take longer than a move.
+# HTTP as others speak it, meanwhile: keep-alive, as fast as the machine has time
+# for it, and downloads that take longer than a move.
 downloads=9
 
 begin_http() {
 	local i
-	ip netns exec "${GUIDEWAY_LAB_PREFIX}client" wrk -t 1 -c 20 -d 300 \
+	nice -n 19 ip netns exec "${GUIDEWAY_LAB_PREFIX}client" \
+	    wrk -t 1 -c 4 -d 300 \
 	    --timeout 15 "$(url 4 /)" >"$work/wrk" 2>&1 &
 	wrk=$!
 	for ((i = 0; i < downloads; i++)); do
