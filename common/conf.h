@@ -151,6 +151,9 @@ struct conf_cluster {
 	char *psk;      /* PSK: file with the current key, and maybe the next */
 	struct conf_cluster_node *nodes; /* all, this one too; by name */
 	size_t n_nodes;
+	/* Nothing is told to other nodes of the connections here, nor taken
+	 * from them: share_flows is false. */
+	bool flows_unshared;
 };
 
 /* Its node of that name, or NULL. With conf.node_name: this node. */

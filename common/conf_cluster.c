@@ -75,6 +75,8 @@ check_no_cluster(const struct check *c)
 		key = "psk";
 	else if (c->raw->insecure != NULL)
 		key = "insecure";
+	else if (c->raw->share_flows != NULL)
+		key = "share_flows";
 	if (key == NULL)
 		return 0;
 	return conf_tree_fail(c->tree, at(c, key), c->why,
@@ -254,6 +256,8 @@ conf_cluster_check(struct conf *conf, const struct raw_cluster *raw,
 	if (set_name(&c, &out->name, raw->name, at(&c, "name")) == -1 ||
 	    set_nodes(&c) == -1 || set_trust(&c) == -1)
 		return -1;
+	out->flows_unshared = raw->share_flows != NULL &&
+	    *raw->share_flows == RAW_FALSE;
 	qsort(out->nodes, out->n_nodes, sizeof(*out->nodes), cmp_nodes);
 	return 0;
 }

@@ -130,6 +130,9 @@ print_nodes(FILE *out, const struct conf_cluster *c)
 		fprintf(out, ", port: %u}\n", c->nodes[i].port);
 	}
 	print_trust(out, c);
+	if (c->flows_unshared)
+		fprintf(
+		    out, "  share_flows: %s\n", conf_switch_word(RAW_FALSE));
 }
 
 static void

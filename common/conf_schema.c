@@ -203,6 +203,9 @@ static const cyaml_schema_field_t cluster_fields[] = {
 	    struct raw_cluster, psk, 1, CYAML_UNLIMITED),
 	CYAML_FIELD_ENUM_PTR("insecure", OPTIONAL | CYAML_FLAG_STRICT,
 	    struct raw_cluster, insecure, switches, CYAML_ARRAY_LEN(switches)),
+	CYAML_FIELD_ENUM_PTR("share_flows", OPTIONAL | CYAML_FLAG_STRICT,
+	    struct raw_cluster, share_flows,
+	    switches, CYAML_ARRAY_LEN(switches)),
 	CYAML_FIELD_END
 };
 

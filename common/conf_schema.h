@@ -96,7 +96,7 @@ struct raw_cluster_node {
 
 struct raw_cluster {
 	char *seed, *name, *identity, *psk;
-	enum raw_switch *insecure;
+	enum raw_switch *insecure, *share_flows;
 	struct raw_cluster_node *nodes;
 	uint32_t nodes_count;
 };

@@ -76,6 +76,14 @@ flows_ask(struct core *core, struct mono now, const struct flow_request *q,
 	return o->id;
 }
 
+/* Does it tell peers of flows, and hear of theirs? */
+bool
+flows_shared(const struct core *core)
+{
+	return core->cluster.fresh != NULL &&
+	    !core->file->cluster.flows_unshared;
+}
+
 /* In the outputs' arena. NULL: out of memory. */
 struct flow_request *
 flows_request(struct core_outputs *out, enum flow_ask what)
@@ -112,7 +120,7 @@ flows_up(struct core *core, struct mono now, struct core_outputs *out)
 	f->lost_told = false;
 	f->follow_id = 0;
 	f->backlog_until = now;
-	if (core->cluster.fresh != NULL)
+	if (flows_shared(core))
 		follow(core, out);
 	pull_begin_anew(core);
 }
@@ -237,7 +245,7 @@ told(struct core *core, struct mono now, const struct flow_reply *r,
 	size_t n = flow_batch_count(&r->flows);
 	struct peer_message *m;
 
-	if (n == 0 || core->cluster.fresh == NULL)
+	if (n == 0 || !flows_shared(core))
 		return;
 	if (n >= FLOWS_BATCH_MAX)
 		f->backlog_until = after_ms(now, BACKLOG_MS);
@@ -373,6 +381,8 @@ learn(struct core *core, struct mono now, struct peer *p,
 	struct flow_request *q;
 	size_t n = flow_batch_count(flows);
 
+	if (!flows_shared(core))
+		return;
 	if (flows->seed_print != f->print) {
 		f->stats.refused += n;
 		return;
@@ -474,7 +484,7 @@ flows_tick(struct core *core, struct mono now, struct core_outputs *out)
 	held_tick(core, now, out);
 	if (core->cluster.fresh == NULL || core->conf == NULL)
 		return;
-	if (f->link == LINK_UP && f->follow_id == 0)
+	if (f->link == LINK_UP && f->follow_id == 0 && flows_shared(core))
 		follow(core, out); /* it is in a cluster only now */
 	if (reached(now, f->beat_at)) {
 		f->beat_at = after_ms(now, BEAT_EVERY_MS);

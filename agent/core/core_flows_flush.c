@@ -35,7 +35,7 @@ is_needed(const struct core *core)
 {
 	const struct drain *d = &core->drain;
 
-	return core->cluster.fresh != NULL && announce_any(core) &&
+	return flows_shared(core) && announce_any(core) &&
 	    (d->by_operator || d->temporary) && core->flows.link == LINK_UP;
 }
 

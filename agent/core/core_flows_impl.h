@@ -7,6 +7,7 @@
 #include "agent/core/core_impl.h"
 
 /* core_flows.c */
+bool flows_shared(const struct core *);
 void flows_init(struct core *, struct mono now);
 void flows_clear(struct core *);
 void flows_free_retired(struct core *);

@@ -24,7 +24,7 @@
 static bool
 wants_join(const struct core *core)
 {
-	return core->cluster.fresh != NULL && core->cluster.join == JOIN_IN &&
+	return flows_shared(core) && core->cluster.join == JOIN_IN &&
 	    !core->flows.joined;
 }
 
@@ -443,6 +443,8 @@ pull_tick(struct core *core, struct mono now, struct core_outputs *out)
 	struct flows *f = &core->flows;
 	struct peer *p;
 
+	if (!flows_shared(core))
+		return;
 	if (f->pull.purpose != PULL_NOTHING) {
 		p = peer_of_session(core, f->pull.session);
 		if (p == NULL || reached(now, f->pull.deadline))
@@ -500,6 +502,8 @@ pull_wakeup(const struct core *core)
 {
 	struct mono next = join_wakeup(core);
 
+	if (!flows_shared(core))
+		return NEVER;
 	if (core->flows.pull.purpose != PULL_NOTHING)
 		return core->flows.pull.deadline;
 	earlier(&next, gap_wakeup(core));

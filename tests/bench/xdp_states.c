@@ -90,8 +90,8 @@ make_state(uint32_t services, bool alike)
 	return f;
 }
 
-struct fib *
-xdp_states_fib(uint32_t services, bool alike)
+static struct fib *
+make_fib(struct forwarding *state, const struct fib *prev)
 {
 	const struct fib_next_hop hop = {.resolved = true,
 	    .ifindex = if_nametoindex("lo"),
@@ -99,11 +99,51 @@ xdp_states_fib(uint32_t services, bool alike)
 	    .mac = {2, 0, 0, 0, 0, 2},
 	    .own_mac = {2, 0, 0, 0, 0, 1}};
 	struct errmsg why = {""};
-	struct fib *fib = fib_new(make_state(services, alike), NULL, 0, &why);
+	struct fib *fib = fib_new(state, prev, 0, &why);
 
 	if (fib == NULL)
 		bench_fail("%s", why.text);
 	for (size_t i = 0; i < fib_state(fib)->n_backends; i++)
 		fib_set_next_hop(fib, i, &hop);
+	return fib;
+}
+
+struct fib *
+xdp_states_fib(uint32_t services, bool alike)
+{
+	return make_fib(make_state(services, alike), NULL);
+}
+
+/* Of two lots of backends, `taking` takes connections. */
+static struct forwarding *
+make_half(uint32_t taking)
+{
+	struct forwarding *f = make_state(XDP_STATES_BACKENDS + 1, false);
+	struct forwarding_service *s = &f->services[0];
+
+	while (f->n_services > 1) {
+		f->n_services--;
+		free(f->services[f->n_services].endpoints);
+		free(f->services[f->n_services].members);
+	}
+	free(s->members);
+	s->settle_s = FORWARDING_SETTLE_S;
+	s->tcp_idle_s = FORWARDING_TCP_IDLE_S;
+	s->n_members = f->n_backends = 2 * XDP_STATES_BACKENDS;
+	s->members = need(calloc(s->n_members, sizeof(*s->members)));
+	for (uint32_t j = 0; j < s->n_members; j++)
+		s->members[j] = (struct forwarding_member){(uint16_t)j, 1,
+		    j / XDP_STATES_BACKENDS == taking ? FORWARDING_PHI_FULL : 0,
+		    false};
+	return f;
+}
+
+struct fib *
+xdp_states_moving_fib(void)
+{
+	struct fib *before = make_fib(make_half(0), NULL);
+	struct fib *fib = make_fib(make_half(1), before);
+
+	fib_free(before);
 	return fib;
 }

@@ -18,4 +18,8 @@ struct fib;
  * way to all is the interface that test runs come from. */
 struct fib *xdp_states_fib(uint32_t services, bool alike);
 
+/* One service, all of whose slots move: as many backends again as it had have
+ * just taken over from them. */
+struct fib *xdp_states_moving_fib(void);
+
 #endif

@@ -11,7 +11,8 @@
  * request. -f: from these addresses in turn. The flows are spread over the
  * targets.
  *
- * "open N" is printed when all that are held have had an answer; at the end
+ * Each that breaks is a line on stderr. "open N" is printed when all that are
+ *held have had an answer; at the end
  *(-s, SIGTERM or SIGINT) one line of JSON. Exit status 0: none broke. */
 #include "config.h"
 
@@ -24,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 void
@@ -99,11 +101,34 @@ hold_answer(struct flow *f, const char *text, size_t len)
 }
 
 void
+hold_begin(struct flow *f, struct hold *h, struct tally *tally, uint64_t number)
+{
+	*f = (struct flow){.hold = h, .tally = tally, .number = number};
+	gettimeofday(&f->began, NULL);
+}
+
+static void
+say_broken(const struct flow *f, const char *why)
+{
+	struct timeval now, age;
+
+	gettimeofday(&now, NULL);
+	timersub(&now, &f->began, &age);
+	fprintf(stderr,
+	    "%jd.%06ld: %s flow %" PRIu64 " of '%s', %jd.%03ld s "
+	    "old, after %" PRIu64 " answers: %s\n",
+	    (intmax_t)now.tv_sec, (long)now.tv_usec, f->tally->kind, f->number,
+	    f->backend, (intmax_t)age.tv_sec, (long)age.tv_usec / 1000,
+	    f->exchange, why);
+}
+
+void
 hold_broken(struct flow *f, const char *why)
 {
 	struct casualty *c = f->hold->casualties;
 	size_t room = sizeof(f->hold->casualties) / sizeof(*c);
 
+	say_broken(f, why);
 	if (f->tally->broken++ == 0)
 		snprintf(f->tally->first_fault, sizeof(f->tally->first_fault),
 		    "%s%s%s", f->backend, f->backend[0] == '\0' ? "" : ": ",

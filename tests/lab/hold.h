@@ -56,6 +56,7 @@ struct flow {
 	struct tally *tally;
 	char backend[NAME_MAX_LEN]; /* "": none has answered yet */
 	uint64_t number, exchange;
+	struct timeval began;
 };
 
 void hold_die(const char *what) __attribute__((noreturn));
@@ -74,7 +75,10 @@ void hold_token(const struct flow *, char token[TOKEN_LEN + 1]);
  * what is wrong with it. */
 const char *hold_answer(struct flow *, const char *text, size_t len);
 
-/* Counts it; the caller ends it. */
+/* Of a flow that is about to be opened. */
+void hold_begin(struct flow *, struct hold *, struct tally *, uint64_t number);
+
+/* Counts it, and says when and how old it was; the caller ends it. */
 void hold_broken(struct flow *, const char *why);
 
 /* TCP: `n` that stay, and new_per_s that come and go. UDP: `n` that stay. */

@@ -156,7 +156,7 @@ open_connection(struct connection *c, struct tally *tally, uint64_t number)
 	evutil_socket_t fd = socket_for(
 	    to, hold_source(hold, to, number / hold->n_targets));
 
-	c->flow = (struct flow){.hold = hold, .tally = tally, .number = number};
+	hold_begin(&c->flow, hold, tally, number);
 	c->next = evtimer_new(hold->base, ask, c);
 	c->bev = bufferevent_socket_new(hold->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	if (c->next == NULL || c->bev == NULL)

@@ -91,7 +91,7 @@ open_flow(struct hold *h, struct udp_flow *f, uint64_t number)
 	const struct target *from = hold_source(h, to, number / h->n_targets);
 	struct timeval first = hold_jitter(h);
 
-	f->flow = (struct flow){.hold = h, .tally = &h->udp, .number = number};
+	hold_begin(&f->flow, h, &h->udp, number);
 	f->fd = socket(
 	    to->addr.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (f->fd == -1 ||

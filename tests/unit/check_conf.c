@@ -332,6 +332,9 @@ static const struct {
 	{"cluster: {seed: " SEED ", insecure: false}\n", "f:1:61: insecure is "
 	    "of a cluster, which needs a name; give cluster.name, the same on "
 	    "all nodes"},
+	{"cluster: {seed: " SEED ", share_flows: false}\n", "f:1:64: "
+	    "share_flows is of a cluster, which needs a name; give "
+	    "cluster.name, the same on all nodes"},
 	{CLUSTER, "f:4:9: a cluster needs the key 'nodes', which lists all "
 	    "nodes, this one too"},
 	{CLUSTER "  nodes: []\n", "f:5:10: nodes needs at least one entry; or "
@@ -684,11 +687,12 @@ static const struct {
 	    "services: []\n"},
 	{NODE "cluster:\n"
 	    "  seed: " SEED "\n  name: site1\n  psk: /k\n"
-	    "  insecure: false\n  nodes:\n"
+	    "  insecure: false\n  share_flows: false\n  nodes:\n"
 	    "  - {name: lb1, address: 10.0.0.1}\n"
 	    "  - {name: lb2, address: '2001:DB8::2', port: 1}\n",
 	    NODE_PRINTED "balancer:\n  interfaces: []\n" BPF_DIR_PRINTED SEED_PRINTED
 	    NODES_PRINTED "  psk: \"/k\"\n"
+	    "  share_flows: false\n"
 	    "services: []\n"},
 	{NODE "cluster:\n"
 	    "  seed: " SEED "\n  name: site1\n  insecure: true\n  nodes:\n"
