@@ -823,7 +823,7 @@ holds(const struct options *o, const struct tally *t)
 {
 	return t->broken == 0 && t->lost * 1000 <= t->connections &&
 	    t->connections > o->flows &&
-	    (o->minutes < 10 || (t->removed > 0 && t->crashes > 0));
+	    (o->minutes < 10 || (t->joins > 0 && t->crashes > 0));
 }
 
 static void
