@@ -387,10 +387,11 @@ learn(struct core *core, struct mono now, struct peer *p,
 		f->stats.refused += n;
 		return;
 	}
+	if (f->link != LINK_UP)
+		return; /* all is asked for when it is */
 	if (!flows_can_ask(core) || f->n_learns >= FLOWS_LEARN_MAX ||
 	    (q = flows_request(out, FLOW_LEARN)) == NULL) {
 		f->stats.unlearnt += n;
-		/* One without a balancer asks for all anyway, then. */
 		p->flows.gap = true;
 		return;
 	}

@@ -176,16 +176,6 @@ flows_page(const struct flows *f, uint32_t *cursor, struct flow_record *records,
 	return n;
 }
 
-/* Is it for the others to know, by now? */
-static bool
-is_untold(uint64_t state, uint32_t now)
-{
-	if (state == 0 || (state & FLOW_TOLD) != 0)
-		return false;
-	return (state & FLOW_ONCE) == 0 || (state & FLOW_UDP) != 0 ||
-	    flow_age(state, now) >= FLOW_QUIET_TICKS;
-}
-
 /* What is untold in a block; false: the records are full. */
 static bool
 tell_block(struct flows *f, uint32_t block, struct flow_record *records,
@@ -199,7 +189,7 @@ tell_block(struct flows *f, uint32_t block, struct flow_record *records,
 	for (; i < end; i++) {
 		uint64_t key, state = read_entry(f, i, &key);
 
-		if (!is_untold(state, flows_now(f)))
+		if (state == 0 || (state & FLOW_TOLD) != 0)
 			continue;
 		if (*n == max || !swap(f, i, state, state | FLOW_TOLD)) {
 			FLOW_MARK(&f->dirty[block]);

@@ -133,10 +133,7 @@ size_t flows_page(const struct flows *, uint32_t *cursor,
     struct flow_record *records, size_t max);
 
 /* Up to max >= FLOW_BUCKET entries that peers have not been told of, which then
- * count as told. Where one packet of a TCP flow was seen, and that not its
- * first, any node would send it to the same backend until the move ends: it has
- * time until the sweeper comes by, and in a flood of such there is less to
- * tell. *cursor (0 at first) goes round, so that all have their turn. 0: there
+ * count as told. *cursor (0 at first) goes round, so that all have their turn. 0: there
  * is nothing. */
 size_t flows_told(
     struct flows *, uint32_t *cursor, struct flow_record *records, size_t max);

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balancer/core/exchange.h"
 #include "balancer/core/moves.h"
-#include "balancer/core/numbers.h"
 #include "balancer/core/tables.h"
 #include "balancer/serving.h"
 #include "common/arena.h"
@@ -23,9 +23,9 @@
 #define WAITING 4096
 #define TICKS_S MOVES_TICKS_PER_S
 
-/* As nodes tell each other. */
+/* As nodes tell each other: a batch of one flow. */
 struct notice {
-	struct flow_record record; /* numbers are the teller's */
+	struct flow_told flow;
 	struct addr backend;
 	char service[FORWARDING_NAME_MAX];
 };
@@ -106,43 +106,46 @@ teardown(void)
 
 /* Notices -------------------------------------------------------------- */
 
-static void
-fill_notice(
-    struct notice *to, const struct node *n, const struct flow_record *r)
+/* False: what it is about is gone. */
+static bool
+fill_notice(struct notice *to, const struct node *n, struct flow_record *r)
 {
-	const struct fib *fib = n->serving.fib;
-	const struct forwarding *f = fib_state(fib);
-	const struct tables *t = fib_tables(fib);
-	uint32_t service = fib_service_position(fib, r->service);
-	uint16_t backend = t->positions[r->backend & t->number_mask];
+	struct arena *arena = arena_new();
+	struct flow_batch batch;
+	bool filled;
 
-	to->record = *r;
-	to->service[0] = '\0';
-	if (service == TABLES_NONE || backend == FLOWS_NO_BACKEND)
-		return;
-	strcpy(to->service, f->services[service].name);
-	to->backend = f->backends[backend];
+	ck_assert_ptr_nonnull(arena);
+	ck_assert_int_eq(exchange_pack(n->serving.fib, r, 1, arena, &batch), 0);
+	filled = flow_batch_count(&batch) == 1;
+	if (filled) {
+		to->flow = batch.services[0].flows[0];
+		to->backend = batch.backends[to->flow.backend];
+		to->flow.backend = 0;
+		strcpy(to->service, batch.services[0].name);
+	}
+	arena_free(arena);
+	return filled;
 }
 
 /* False: the state for it is not there yet, or not any more. */
 static bool
 hear(struct node *n, const struct notice *notice)
 {
-	struct fib *fib = n->serving.fib;
-	struct flow_record r = notice->record;
-	char name[FORWARDING_NAME_MAX] = "";
-	uint32_t service, backend;
+	struct flow_told flow = notice->flow;
+	struct addr backend = notice->backend;
+	struct flow_service service = {notice->service, &flow, 1};
+	struct flow_batch batch = {
+	    flows_seed_print(fib_state(n->serving.fib)->seed), &backend, 1,
+	    &service, 1};
+	struct exchange_result result = {0, 0};
+	struct arena *arena = arena_new();
 
-	strcpy(name, notice->service);
-	service = numbers_find(fib_service_numbers(fib), name);
-	backend = numbers_find(fib_backend_numbers(fib), &notice->backend);
-	if (service == NUMBERS_NONE || backend == NUMBERS_NONE ||
-	    fib_need(fib, service, r.hash, (uint16_t)backend, now) == FIB_DEAD)
-		return false;
-	r.service = (uint16_t)service;
-	r.backend = (uint16_t)backend;
-	ck_assert_int_ne(flows_import(&n->serving.flows, &r), FLOWS_FULL);
-	return true;
+	ck_assert_ptr_nonnull(arena);
+	ck_assert_int_eq(exchange_learn(n->serving.fib, &n->serving.flows,
+			     &batch, now, arena, &result),
+	    0);
+	arena_free(arena);
+	return result.refused == 0;
 }
 
 static void
@@ -155,9 +158,9 @@ tell(struct node *from)
 	while ((n = flows_told(
 		    &from->serving.flows, &from->cursor, records, 64)) > 0) {
 		for (size_t i = 0; i < n; i++) {
-			fill_notice(&notice, from, &records[i]);
-			for (size_t j = 0;
-			     j < NODES && notice.service[0] != '\0'; j++) {
+			if (!fill_notice(&notice, from, &records[i]))
+				continue;
+			for (size_t j = 0; j < NODES; j++) {
 				struct node *to = &nodes[j];
 
 				if (to == from || hear(to, &notice))
@@ -198,8 +201,7 @@ pull(struct node *n, const struct node *from)
 		    &from->serving.flows, &cursor, records, 64);
 
 		for (size_t i = 0; i < n_records; i++) {
-			fill_notice(&notice, from, &records[i]);
-			if (notice.service[0] != '\0')
+			if (fill_notice(&notice, from, &records[i]))
 				(void)hear(n, &notice);
 		}
 	}
@@ -406,6 +408,38 @@ START_TEST(connections_stay)
 }
 END_TEST
 
+/* A node that is a moment behind hears of older connections in slots that stand
+ * here yet. They stay with the other node until all moves are over. */
+START_TEST(told_too_early)
+{
+	struct node *first = &nodes[0], *late = &nodes[1];
+	size_t f;
+
+	for (f = 0; f < FLOWS; f++) {
+		flows[f].service = 0;
+		flows[f].hash = (uint64_t)random_below(UINT32_MAX) << 32 | f;
+		flows[f].backend = packet(first, f, FLOW_PACKET_SYN);
+	}
+	world.services[0].life[1] = DRAINING;
+	install(first);
+	for (f = 0; f < 2 * FLOWS; f++) /* two each */
+		ck_assert_uint_eq(packet(first, f % FLOWS, FLOW_PACKET_TCP),
+		    flows[f % FLOWS].backend);
+	tell(first);
+	now += 1;
+	install(late);
+	for (int i = 0; i < 9; i++) {
+		pass_time(SETTLE_S * TICKS_S / 6);
+		for (f = 0; f < FLOWS; f++)
+			packet(first, f, FLOW_PACKET_TCP);
+	}
+	ck_assert_uint_eq(fib_moving(late->serving.fib, 0).moving, 0);
+	for (f = 0; f < FLOWS; f++)
+		ck_assert_uint_eq(
+		    packet(late, f, FLOW_PACKET_TCP), flows[f].backend);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -413,6 +447,7 @@ make_suite(void)
 	TCase *tc = tcase_create("nodes");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, told_too_early);
 	tcase_add_loop_test(tc, connections_stay, 0, 20);
 	suite_add_tcase(s, tc);
 	return s;
