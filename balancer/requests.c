@@ -320,6 +320,18 @@ live_left(void *ctx, struct evbuffer *out)
 	feed_end(live->feed, out);
 }
 
+/* The agent's second connection, whose first one says it lives. What it learns
+ * may make slots ask. */
+static int
+feed(struct live *live, struct wire_request *request, struct evbuffer *out)
+{
+	int r = feed_answer(live->feed, request, out);
+
+	if (live->env.xdp != NULL)
+		xdp_follow(live->env.xdp, live->serving.fib, ticks_now());
+	return r;
+}
+
 int
 live_answer(void *ctx, struct wire_request *request, struct evbuffer *out)
 {
@@ -330,9 +342,8 @@ live_answer(void *ctx, struct wire_request *request, struct evbuffer *out)
 		return capture(ctx, request, out);
 	if (request->kind >= WIRE_HANDOVER)
 		return hand_over(live, request, out);
-	/* The agent's second connection, whose first one says it lives. */
 	if (request->kind >= WIRE_FOLLOW)
-		return feed_answer(live->feed, request, out);
+		return feed(live, request, out);
 	if (live->announce != NULL)
 		announce_heard(live->announce);
 	switch (request->kind) {
