@@ -222,16 +222,39 @@ refill(struct flows *f, struct mono now)
 }
 
 static bool
-afford(struct flows *f, struct mono now, size_t n)
+afford(struct flows *f, size_t n)
 {
 	int64_t bytes = BATCH_BYTES + (int64_t)n * ENTRY_BYTES;
 
-	refill(f, now);
 	if (f->entries_left < (int64_t)n || f->bytes_left < bytes)
 		return false;
 	f->entries_left -= (int64_t)n;
 	f->bytes_left -= bytes;
 	return true;
+}
+
+/* When half of what may be told is used up, what may be of a flood is left out:
+ * flows of which nothing but SYNs was seen, or one packet. Those that are
+ * connections are told again when they have shown it. Returns how many. */
+static size_t
+shed(const struct flows *f, const struct flow_batch *b)
+{
+	const uint8_t doubtful = FLOW_TOLD_SYN_ONLY | FLOW_TOLD_ONCE;
+	size_t n_shed = 0;
+
+	if (f->entries_left > ENTRIES_BURST / 2)
+		return 0;
+	for (size_t i = 0; i < b->n_services; i++) {
+		struct flow_service *s = &b->services[i];
+		size_t kept = 0;
+
+		for (size_t j = 0; j < s->n_flows; j++)
+			if ((s->flows[j].flags & doubtful) == 0)
+				s->flows[kept++] = s->flows[j];
+		n_shed += s->n_flows - kept;
+		s->n_flows = kept;
+	}
+	return n_shed;
 }
 
 /* One number for all peers: who has not been sent a batch, since it takes
@@ -249,6 +272,10 @@ told(struct core *core, struct mono now, const struct flow_reply *r,
 		return;
 	if (n >= FLOWS_BATCH_MAX)
 		f->backlog_until = after_ms(now, BACKLOG_MS);
+	refill(f, now);
+	f->stats.dropped += shed(f, &r->flows);
+	if ((n = flow_batch_count(&r->flows)) == 0)
+		return;
 	if (r->flows.seed_print != f->print) {
 		f->stats.refused += n;
 		return;
@@ -257,7 +284,7 @@ told(struct core *core, struct mono now, const struct flow_reply *r,
 		f->seq++;
 		return;
 	}
-	if (!afford(f, now, n)) {
+	if (!afford(f, n)) {
 		f->stats.dropped += n;
 		return;
 	}

@@ -438,6 +438,24 @@ START_TEST(bounds)
 }
 END_TEST
 
+/* A flood of what may be no connections uses up half of what may be told, and
+ * no more: connections are told all the while. */
+START_TEST(flood)
+{
+	for (uint64_t i = 0; i < 400; i++) {
+		born(A, 1 + i * FLOWS_BATCH_MAX, FLOWS_BATCH_MAX);
+		tell_flows_as(A, FLOW_TOLD_SYN_ONLY);
+		born(A, 1000000 + i, 1);
+		tell_flows(A);
+		if (i % 20 == 0)
+			run(20);
+	}
+	run(5000);
+	ck_assert_uint_gt(stats(A)->dropped, 90000);
+	all_know(1000000, 400);
+}
+END_TEST
+
 /* A balancer that is slow to learn: no more than so much is on its way. */
 START_TEST(slow_balancer)
 {
@@ -560,6 +578,7 @@ make_suite(void)
 	tcase_add_test(tc, drain_in_vain);
 	tcase_add_test(tc, drain_over_another_session);
 	tcase_add_test(tc, bounds);
+	tcase_add_test(tc, flood);
 	tcase_add_test(tc, slow_balancer);
 	tcase_add_test(tc, held);
 	tcase_add_test(tc, held_not_known);

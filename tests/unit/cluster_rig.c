@@ -456,15 +456,26 @@ ask_flows(int node, const struct core_output *o)
 }
 
 void
-tell_flows(int node)
+tell_flows_as(int node, uint8_t flags)
 {
 	struct flow_reply *r;
 
-	while (
-	    (r = ghost_flows_tell(&nodes[node].flows, print_of(node))) != NULL)
+	while ((r = ghost_flows_tell(&nodes[node].flows, print_of(node))) !=
+	    NULL) {
+		for (size_t i = 0; i < r->flows.n_services; i++)
+			for (size_t j = 0; j < r->flows.services[i].n_flows;
+			     j++)
+				r->flows.services[i].flows[j].flags = flags;
 		node_step(node,
 		    (struct core_event){
 			.type = CORE_FLOWS_REPLY, .flow_reply = r});
+	}
+}
+
+void
+tell_flows(int node)
+{
+	tell_flows_as(node, 0);
 }
 
 void

@@ -123,6 +123,7 @@ void forget_logs(void);
 
 /* Its balancer tells what it has not told. */
 void tell_flows(int node);
+void tell_flows_as(int node, uint8_t flags); /* FLOW_TOLD_... */
 /* Its balancer is another one; it knows nothing. */
 void restart_balancer(int node);
 /* `guideway backend drain --wait` looks. */
