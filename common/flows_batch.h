@@ -29,7 +29,7 @@
 #define FLOW_TOLD_UDP      1u
 #define FLOW_TOLD_SYN_ONLY 2u
 #define FLOW_TOLD_CLOSING  4u
-#define FLOW_TOLD_GUESSED  8u /* its beginning was not seen */
+#define FLOW_TOLD_GUESSED  8u  /* its beginning was not seen */
 #define FLOW_TOLD_ONCE     16u /* of all its packets one was */
 #define FLOW_TOLD_FLAGS    31u
 

@@ -98,8 +98,8 @@ enum fib_need fib_need(struct fib *, uint32_t service, uint64_t hash,
 
 /* Of an entry that is needed: has its slot only just begun to move, less than
  * `ticks` ago? */
-bool fib_fresh(struct fib *, uint32_t service, uint64_t hash,
-    uint32_t ticks, uint32_t now);
+bool fib_fresh(struct fib *, uint32_t service, uint64_t hash, uint32_t ticks,
+    uint32_t now);
 
 /* May flows of this service go to this backend, by stable numbers? */
 bool fib_takes(const struct fib *, uint32_t service, uint32_t backend);

@@ -133,8 +133,8 @@ size_t flows_page(const struct flows *, uint32_t *cursor,
     struct flow_record *records, size_t max);
 
 /* Up to max >= FLOW_BUCKET entries that peers have not been told of, which then
- * count as told. *cursor (0 at first) goes round, so that all have their turn. 0: there
- * is nothing. */
+ * count as told. *cursor (0 at first) goes round, so that all have their turn.
+ * 0: there is nothing. */
 size_t flows_told(
     struct flows *, uint32_t *cursor, struct flow_record *records, size_t max);
 

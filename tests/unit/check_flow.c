@@ -122,7 +122,7 @@ decide_with(int row, uint32_t age, uint64_t more, bool moving, bool edge)
 	}
 	next = (facts.state & ~with[row].gone & ~FLOW_FOREIGN) | with[row].come;
 	next = (next & ~FLOW_TIME_AT(FLOW_TIME_MASK)) | FLOW_TIME_AT(now);
-	if (((next ^ facts.state) & told) != 0)
+	if (((next ^ facts.state) & (told | FLOW_FOREIGN)) != 0)
 		next &= ~FLOW_TOLD;
 	ck_assert_uint_eq(
 	    d.act, next == facts.state ? FLOW_LEAVE : FLOW_REFRESH);

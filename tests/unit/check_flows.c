@@ -109,21 +109,25 @@ START_TEST(what_is_told)
 }
 END_TEST
 
-/* A flood of packets of no connection is nobody else's concern. */
-START_TEST(what_is_not_told)
+/* Of a flow whose beginning was not seen: its first packet here, as one that
+ * may be of no connection, and its second. */
+START_TEST(what_is_told_of_others)
 {
+	const uint8_t guessed = FLOW_RECORD_GUESSED;
+	const uint8_t once = FLOW_RECORD_GUESSED | FLOW_RECORD_ONCE;
 	struct rig r;
 	uint64_t h = rig_hash(1), u = rig_hash(2);
 
 	rig_init(&r, 64);
 	rig_packet(&r, RIG_MOVES, h, TCP);
+	ck_assert_uint_eq(tell_one(&r, 1).flags, once);
 	rig_packet(&r, RIG_MOVES, u, UDP);
-	tell_one(&r, 0);
+	ck_assert_uint_eq(tell_one(&r, 1).flags, once | FLOW_RECORD_UDP);
 	rig_packet(&r, RIG_MOVES, h, TCP);
-	ck_assert_uint_eq(tell_one(&r, 1).flags, FLOW_RECORD_GUESSED);
+	ck_assert_uint_eq(tell_one(&r, 1).flags, guessed);
 	rig_packet(&r, RIG_MOVES, u, UDP);
-	ck_assert_uint_eq(
-	    tell_one(&r, 1).flags, FLOW_RECORD_GUESSED | FLOW_RECORD_UDP);
+	ck_assert_uint_eq(tell_one(&r, 1).flags, guessed | FLOW_RECORD_UDP);
+	tell_one(&r, 0);
 	rig_clear(&r);
 }
 END_TEST
@@ -342,7 +346,7 @@ make_suite(void)
 	tcase_add_test(tc, sizes);
 	tcase_add_test(tc, recovery);
 	tcase_add_test(tc, what_is_told);
-	tcase_add_test(tc, what_is_not_told);
+	tcase_add_test(tc, what_is_told_of_others);
 	tcase_add_loop_test(tc, portions, 0, 5);
 	tcase_add_test(tc, taken_over);
 	tcase_add_loop_test(tc, dispute, 0, ROWS(disputes));

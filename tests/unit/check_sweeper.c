@@ -118,6 +118,10 @@ START_TEST(what_is_needed)
 	b.need[2] = SWEEPER_NEEDLESS;
 	b.need[3] = SWEEPER_DEAD;
 	b.need[4] = SWEEPER_PINNED;
+	for (int visit = 0; visit < SWEEPER_VISITS; visit++) {
+		(void)pass(&b);
+		ck_assert_uint_eq(b.sweeper.freed, 10);
+	}
 	count = pass(&b);
 	ck_assert_uint_eq(count.entries, 30);
 	ck_assert_uint_eq(count.pinned, 20);
@@ -126,10 +130,48 @@ START_TEST(what_is_needed)
 		ck_assert_int_eq(rig_state(&b.rig, rig_hash(i)) == 0,
 		    i % 5 == 2 || i % 5 == 3);
 	b.need[0] = b.need[1] = b.need[4] = SWEEPER_NEEDLESS;
+	for (int visit = 0; visit < SWEEPER_VISITS; visit++)
+		(void)pass(&b);
 	count = pass(&b);
 	ck_assert_uint_eq(count.entries, 0);
 	ck_assert_uint_eq(count.pinned, 0);
 	ck_assert_uint_eq(b.sweeper.freed, 50);
+	rig_clear(&b.rig);
+}
+END_TEST
+
+/* What was needless for a visit is told again when it is needed again; what its
+ * slot's new move makes fresh, too, unless it may be of a flood. */
+START_TEST(told_again)
+{
+	struct flow_record told[FLOW_BUCKET];
+	struct bench b;
+	uint64_t h = rig_hash(1);
+	uint32_t cursor = 0;
+
+	begin(&b, 64);
+	rig_packet(&b.rig, RIG_MOVES, h, SYN);
+	rig_packet(&b.rig, RIG_MOVES, h, TCP);
+	ck_assert_uint_eq(
+	    flows_told(&b.rig.flows, &cursor, told, FLOW_BUCKET), 1);
+	for (int i = 0; i < RIG_BACKENDS; i++)
+		b.need[i] = SWEEPER_NEEDLESS;
+	(void)pass(&b);
+	ck_assert_uint_eq(
+	    flows_told(&b.rig.flows, &cursor, told, FLOW_BUCKET), 0);
+	for (int i = 0; i < RIG_BACKENDS; i++)
+		b.need[i] = SWEEPER_MOVING;
+	(void)pass(&b);
+	ck_assert_uint_eq(
+	    flows_told(&b.rig.flows, &cursor, told, FLOW_BUCKET), 1);
+	is_fresh = true;
+	(void)pass(&b);
+	ck_assert_uint_eq(
+	    flows_told(&b.rig.flows, &cursor, told, FLOW_BUCKET), 1);
+	is_fresh = false;
+	(void)pass(&b);
+	ck_assert_uint_eq(
+	    flows_told(&b.rig.flows, &cursor, told, FLOW_BUCKET), 0);
 	rig_clear(&b.rig);
 }
 END_TEST
@@ -200,7 +242,7 @@ START_TEST(the_other_node_knows)
 		if (now_s > paces_s[_i])
 			ck_assert_uint_ne(rig_state(&b.rig, h), 0);
 	}
-	ck_assert_uint_le(notices, 2000 / 90 + 3);
+	ck_assert_uint_le(notices, 2000 / 90 + 4);
 	/* It ends for both, and the peer's entry comes not back. */
 	for (; now_s < 2000 + 2 * 180 + 100; now_s++) {
 		rig_set_time(&a.rig, now_s * 1000ll);
@@ -227,6 +269,7 @@ make_suite(void)
 
 	tcase_add_test(tc, small_steps);
 	tcase_add_test(tc, what_is_needed);
+	tcase_add_test(tc, told_again);
 	tcase_add_loop_test(tc, expiry, 0, ROWS(lives));
 	tcase_add_loop_test(tc, the_other_node_knows, 0, ROWS(paces_s));
 	suite_add_tcase(s, tc);
