@@ -129,6 +129,7 @@ make_half(uint32_t taking)
 	free(s->members);
 	s->settle_s = FORWARDING_SETTLE_S;
 	s->tcp_idle_s = FORWARDING_TCP_IDLE_S;
+	s->udp_idle_s = FORWARDING_UDP_IDLE_S;
 	s->n_members = f->n_backends = 2 * XDP_STATES_BACKENDS;
 	s->members = need(calloc(s->n_members, sizeof(*s->members)));
 	for (uint32_t j = 0; j < s->n_members; j++)

@@ -13,7 +13,21 @@
 
 # HTTP as others speak it, meanwhile: keep-alive, as fast as the machine has time
 # for it, and downloads that take longer than a move.
-downloads=9
+downloads=6
+
+# next_port_to BACKEND: sets `port` to the next one whose connections go there
+# now, by what a node says of it.
+port=9000 # below those that the client takes by itself
+next_port_to() {
+	local client address
+	client=$(lab show addr4.client)
+	address=$(addr "$1")
+	port=$((port + 1))
+	until [ "$(gw lb1 trace --json "$client:$port" to "$vip4:80" |
+	    jq -r .backend)" = "$address" ]; do
+		[ $((++port)) -lt 9999 ] || return 1
+	done
+}
 
 begin_http() {
 	local i
@@ -22,9 +36,10 @@ begin_http() {
 	    --timeout 15 "$(url 4 /)" >"$work/wrk" 2>&1 &
 	wrk=$!
 	for ((i = 0; i < downloads; i++)); do
+		next_port_to be$((i % 3 + 1)) || return 1
 		ip netns exec "${GUIDEWAY_LAB_PREFIX}client" curl -s \
 		    --max-time 90 --limit-rate 1M -D "$work/head.$i" \
-		    -o "$work/large.$i" "$(url $((i % 2 * 2 + 4)) /large)" &
+		    --local-port $port -o "$work/large.$i" "$(url 4 /large)" &
 		curls[i]=$!
 	done
 }
@@ -55,7 +70,7 @@ flooded() {
 	ip -n "${GUIDEWAY_LAB_PREFIX}router" route add blackhole 198.18.0.0/15
 	hold_begin flooded 200 50 || return 1
 	each_service drain be1 || return 1
-	on client "$tools/syn_flood" "$vip4" 80 $flood_rate 4 >"$work/flood" &
+	on client "$tools/syn_flood" "$vip4" 80 "$flood_rate" 4 >"$work/flood" &
 	flood=$!
 	pause
 	# Some begin in the middle of it.
@@ -65,7 +80,7 @@ flooded() {
 	hold_end flooded && hold_end amid || return 1
 	at_least $((flood_rate * 2)) "$(<"$work/flood")"
 }
-flood_rate=10000
+flood_rate=${MOVES_FLOOD:-10000}
 
 # What it left is within bounds.
 remembered() {
@@ -85,7 +100,7 @@ moves_prepare
 check "$held: nothing changes, none breaks" corner_none
 check "$held: backends change, none breaks" corner_backends
 check "$held: nodes come and go, none breaks" corner_nodes
-begin_http
+check "HTTP clients begin" begin_http
 check "$held: both at once, none breaks" corner_both
 check "... nor does keep-alive as fast as it goes" keep_alive
 check "... and downloads from each backend arrive whole" downloaded

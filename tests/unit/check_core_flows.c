@@ -552,6 +552,40 @@ START_TEST(not_asked)
 }
 END_TEST
 
+static void
+three_unshared(void)
+{
+	rig_setup();
+	addr_parse(&backend, "10.1.0.1");
+	for (int i = 0; i < NODES; i++) {
+		nodes[i].extra = "announce: {graceful_shutdown: 0}\n";
+		nodes[i].unshared = true;
+	}
+	settled();
+}
+
+/* Nobody tells, asks, or waits for what others know. */
+START_TEST(unshared)
+{
+	for (int i = 0; i < NODES; i++)
+		ck_assert(announces(i));
+	born(A, 1, 3);
+	tell_flows(A);
+	run(12000);
+	ck_assert_uint_eq(count_known(A, 1, 3), 3);
+	ck_assert_uint_eq(count_known(B, 1, 3) + count_known(C, 1, 3), 0);
+	for (int i = 0; i < NODES; i++) {
+		ck_assert_uint_eq(stats(i)->sent + stats(i)->dropped, 0);
+		ck_assert_uint_eq(stats(i)->pulls, 0);
+		ck_assert_uint_eq(stats(i)->joins_missed, 0);
+	}
+	drain(A, 1, "a", false);
+	run(100);
+	ck_assert(!announces(A));
+	ck_assert_uint_eq(nodes[B].heard[PEER_FLOW_MARK], 0);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -584,6 +618,10 @@ make_suite(void)
 	tcase_add_test(tc, held_not_known);
 	tcase_add_test(tc, agent_ends);
 	tcase_add_test(tc, not_asked);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("unshared");
+	tcase_add_checked_fixture(tc, three_unshared, rig_teardown);
+	tcase_add_test(tc, unshared);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -792,8 +792,9 @@ rig_conf(int node)
 	    "balancer: {interfaces: [{name: eth0}], "
 	    "encap_source: [10.9.0.%d/32]}\n"
 	    "cluster: {seed: 000102030405060708090a0b0c0d0e0f, name: prod,\n"
-	    "  insecure: true, nodes: [%s]}\n%s%s",
-	    n->name, node + 1, list, n->extra != NULL ? n->extra : "",
+	    "  insecure: true, share_flows: %s, nodes: [%s]}\n%s%s",
+	    n->name, node + 1, n->unshared ? "false" : "true", list,
+	    n->extra != NULL ? n->extra : "",
 	    n->services != NULL ? n->services : USUAL);
 	conf = conf_parse("test.yaml", text, strlen(text), &why);
 	ck_assert_msg(conf != NULL, "%s", why.text);

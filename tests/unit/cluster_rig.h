@@ -33,6 +33,7 @@ struct node {
 	struct core_outputs *out;
 	const char *services;  /* of its file; NULL: the usual ones */
 	const char *extra;     /* more of its file; NULL: none */
+	bool unshared;         /* its file has share_flows: false */
 	int64_t wall_ms;       /* its clock is off by so much */
 	bool no_peers_dialled; /* the test answers CORE_PEER_DIAL by hand */
 
