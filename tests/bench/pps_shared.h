@@ -17,6 +17,7 @@ struct pps_expected {
 	uint32_t first_source, n_sources;
 	uint32_t first_backend, n_backends;
 	be16 outer_len; /* total length of the outer IPv4 header; 0: none */
+	uint8_t look;   /* into frames; else their length alone is counted */
 };
 
 /* One of each CPU, in a cache line of its own. */
