@@ -132,11 +132,12 @@ answered(struct core *core, struct mono now, const struct flow_asked *a,
 {
 	bool refused = r == NULL || r->refusal != NULL;
 
+	if (a->what == FLOW_LEARN && !refused) {
+		core->flows.stats.taken += r->taken;
+		core->flows.stats.refused += r->refused;
+	}
 	switch (a->what) {
 	case FLOW_LEARN:
-		core->flows.stats.taken += refused ? 0 : r->taken;
-		core->flows.stats.refused += refused ? 0 : r->refused;
-		/* fall through */
 	case FLOW_SETTLE:
 		if (a->number != 0 && r != NULL)
 			pull_goes_on(core, now, a->number, refused, out);

@@ -289,8 +289,8 @@ flow_decide(struct flow_facts f)
 		d.state |= FLOW_ONCE | FLOW_UDP | FLOW_GUESSED;
 		break;
 	case FLOW_PACKET_TCP_END:
-		d.state |= FLOW_CLOSING;
-		/* fallthrough */
+		d.state |= FLOW_CLOSING | FLOW_ONCE | FLOW_GUESSED;
+		break;
 	default:
 		d.state |= FLOW_ONCE | FLOW_GUESSED;
 	}
