@@ -22,6 +22,9 @@
 #define ENDPOINTS_MIN 64u
 #define SERVICES_MIN  16u
 #define BACKENDS_MIN  64u
+/* 8 MiB of slots. A larger program takes the kernel a second or two, in which
+ * the balancer answers nobody: a service more must not cost that. */
+#define CHUNKS_MIN 16u
 
 /* A value of an array is no longer than this before Linux 6.8. */
 #define VALUE_MAX (4u << 20)
@@ -88,6 +91,7 @@ xdp_room_for(struct xdp_room *room, const struct tables *t,
 	    .service_mask = SERVICES_MIN - 1,
 	    .backend_mask = BACKENDS_MIN - 1,
 	    .number_mask = BACKENDS_MIN - 1,
+	    .chunk_mask = CHUNKS_MIN - 1,
 	};
 	int cpus = libbpf_num_possible_cpus();
 
