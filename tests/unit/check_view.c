@@ -29,17 +29,17 @@ static void
 setup(void)
 {
 	web_backends[0] = (struct conf_backend){
-	    ip("10.0.0.3"), 3, INTENT_ENABLED};
+	    ip("10.0.0.3"), 3, INTENT_ENABLED, 0};
 	web_backends[1] = (struct conf_backend){
-	    ip("10.0.0.1"), 1, INTENT_ENABLED};
+	    ip("10.0.0.1"), 1, INTENT_ENABLED, 0};
 	web_backends[2] = (struct conf_backend){
-	    ip("2001:db8::2"), 65535, INTENT_DRAINING};
+	    ip("2001:db8::2"), 65535, INTENT_DRAINING, 0};
 	web_backends[3] = (struct conf_backend){
-	    ip("10.0.0.2"), 2, INTENT_DISABLED};
+	    ip("10.0.0.2"), 2, INTENT_DISABLED, 0};
 	dns_backends[0] = (struct conf_backend){
-	    ip("10.0.0.3"), 7, INTENT_ENABLED};
+	    ip("10.0.0.3"), 7, INTENT_ENABLED, 0};
 	dns_backends[1] = (struct conf_backend){
-	    ip("10.0.0.2"), 9, INTENT_ENABLED};
+	    ip("10.0.0.2"), 9, INTENT_ENABLED, 0};
 	web_vips[0] = ip("2001:db8::80");
 	web_vips[1] = ip("192.0.2.80");
 	dns_vips[0] = ip("192.0.2.53");
@@ -47,10 +47,10 @@ setup(void)
 	web_ports[1] = 80;
 	services[0] = (struct conf_service){web, web_vips, 2, IPPROTO_TCP,
 	    web_ports, 2, 65536, true, web_backends, 4, 1, 1,
-	    {.kind = CHECK_NONE}, 25, 900, 30, 3600, 180, false};
+	    {.kind = CHECK_NONE}, 25, 900, 30, 3600, 180, false, 0};
 	services[1] = (struct conf_service){dns, dns_vips, 1, IPPROTO_UDP, NULL,
 	    0, 256, false, dns_backends, 2, 1, 1, {.kind = CHECK_NONE}, 25, 1,
-	    2, 3, 4, true};
+	    2, 3, 4, true, 0};
 	conf = (struct conf){
 	    .seed = {1, 2, 3},
 	    .source4 = {ip("198.18.0.0"), 16},
@@ -62,7 +62,7 @@ setup(void)
 static struct forwarding *
 view(const struct view_health *health)
 {
-	struct forwarding *f = view_forwarding(&conf, health, 42);
+	struct forwarding *f = view_forwarding(&conf, health, 0, 42);
 	struct errmsg why = {""};
 
 	ck_assert_ptr_nonnull(f);
