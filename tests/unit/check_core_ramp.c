@@ -175,6 +175,23 @@ START_TEST(clocks_apart)
 }
 END_TEST
 
+/* It is said why tables differ, not that the program is at fault. */
+START_TEST(clocks_are_named)
+{
+	nodes[B].wall_ms = -5000;
+	run_to(STEP_MS + 4500);
+	ck_assert_uint_eq(nodes[B].phi[5], STEP);
+	ck_assert(logged(A, CORE_WARNING,
+	    "its tables have not been those of this node, by a difference of "
+	    "clocks"));
+	ck_assert(logged(B, CORE_WARNING, "by a difference of clocks"));
+	ck_assert(!logged(A, CORE_WARNING, "software"));
+	ck_assert(!logged(A, CORE_WARNING, "node c"));
+	run_to(STEP_MS + 5500);
+	all_have(5, 2 * STEP);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -187,6 +204,7 @@ make_suite(void)
 	tcase_add_test(tc, enabled_again);
 	tcase_add_test(tc, outlives_a_restart);
 	tcase_add_test(tc, clocks_apart);
+	tcase_add_test(tc, clocks_are_named);
 	suite_add_tcase(s, tc);
 	return s;
 }
