@@ -228,7 +228,7 @@ summarise(const struct options *o, const struct serving *serving)
 static int
 run_file(struct options *o, const struct conf *conf, struct errmsg *why)
 {
-	struct forwarding *state = view_forwarding(conf, NULL, 1);
+	struct forwarding *state = view_forwarding(conf, NULL, 0, 1);
 	struct serving serving;
 	int r = -1;
 

@@ -66,6 +66,9 @@ struct conf_backend {
 	struct addr addr;
 	uint16_t weight;
 	enum intent intent;
+	/* By the wall clock: when it was last told to take its share, which
+	 * begins its ramp; 0: long ago. */
+	uint64_t since_ms;
 };
 
 struct conf_service {
@@ -90,6 +93,8 @@ struct conf_service {
 	/* As in struct forwarding_service. */
 	uint32_t settle_s, udp_learn_s, tcp_idle_s, udp_idle_s;
 	bool down_keep;
+	/* Of a backend that is new: ramp.h. 0: none. */
+	uint32_t slow_start_s;
 };
 
 /* A service's times: key, and what it may be, in seconds. */
@@ -98,11 +103,12 @@ enum conf_time {
 	CONF_UDP_LEARN,
 	CONF_TCP_IDLE,
 	CONF_UDP_IDLE,
+	CONF_SLOW_START,
 	CONF_TIMES
 };
 struct conf_time_rule {
 	const char *key;
-	uint32_t least, otherwise; /* at most FORWARDING_TIME_MAX */
+	uint32_t least, most, otherwise;
 };
 const struct conf_time_rule *conf_time_rule(enum conf_time);
 uint32_t *conf_time(struct conf_service *, enum conf_time);

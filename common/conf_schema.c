@@ -282,6 +282,8 @@ static const cyaml_schema_field_t service_fields[] = {
 	    struct raw_service, tcp_idle),
 	CYAML_FIELD_UINT_PTR("udp_idle", OPTIONAL,
 	    struct raw_service, udp_idle),
+	CYAML_FIELD_UINT_PTR("slow_start", OPTIONAL,
+	    struct raw_service, slow_start),
 	CYAML_FIELD_ENUM("on_down", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
 	    struct raw_service, on_down,
 	    on_downs, CYAML_ARRAY_LEN(on_downs)),

@@ -65,7 +65,8 @@ struct raw_service {
 	uint64_t *announce_min, *announce_again;
 	struct raw_check *check;
 	uint64_t *panic;
-	uint64_t *settle_time, *udp_learn, *tcp_idle, *udp_idle; /* seconds */
+	uint64_t *settle_time, *udp_learn, *tcp_idle, *udp_idle,
+	    *slow_start; /* seconds */
 	enum raw_on_down on_down;
 	struct raw_backend *backends;
 	uint32_t backends_count;

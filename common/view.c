@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include "common/log.h"
 
@@ -99,6 +100,32 @@ fill_member(struct forwarding_member *m, enum intent intent, enum health health)
 		m->phi = FORWARDING_PHI_FULL;
 }
 
+static bool
+is_past(const struct conf_service *cs, const struct conf_backend *b,
+    uint64_t wall_ms)
+{
+	return ramp_step(b->since_ms, cs->slow_start_s, wall_ms) == RAMP_STEPS;
+}
+
+/* Members are as the service's backends yet. A new one goes easy on itself only
+ * where others can take what it does not. */
+static void
+ramp(struct forwarding_service *s, const struct conf_service *cs,
+    uint64_t wall_ms)
+{
+	bool past = false;
+
+	for (size_t i = 0; i < cs->n_backends; i++)
+		past = past ||
+		    (s->members[i].phi > 0 &&
+			is_past(cs, &cs->backends[i], wall_ms));
+	for (size_t i = 0; past && i < cs->n_backends; i++)
+		s->members[i].phi = (uint16_t)(s->members[i].phi *
+		    ramp_step(
+			cs->backends[i].since_ms, cs->slow_start_s, wall_ms) /
+		    RAMP_STEPS);
+}
+
 static int
 cmp_members(const void *a, const void *b)
 {
@@ -109,7 +136,8 @@ cmp_members(const void *a, const void *b)
 
 static int
 add_members(struct forwarding_service *s, const struct conf_service *cs,
-    const struct forwarding *f, const struct view_health *health)
+    const struct forwarding *f, const struct view_health *health,
+    uint64_t wall_ms)
 {
 	s->members = calloc(cs->n_backends + 1, sizeof(*s->members));
 	if (s->members == NULL)
@@ -125,6 +153,7 @@ add_members(struct forwarding_service *s, const struct conf_service *cs,
 		fill_member(
 		    m, b->intent, view_health_of(health, cs->name, &b->addr));
 	}
+	ramp(s, cs, wall_ms);
 	qsort(s->members, s->n_members, sizeof(*s->members), cmp_members);
 	return 0;
 }
@@ -139,7 +168,7 @@ cmp_services(const void *a, const void *b)
 
 static int
 add_services(struct forwarding *f, const struct conf *conf,
-    const struct view_health *health)
+    const struct view_health *health, uint64_t wall_ms)
 {
 	f->services = calloc(conf->n_services + 1, sizeof(*f->services));
 	if (f->services == NULL)
@@ -157,7 +186,7 @@ add_services(struct forwarding *f, const struct conf *conf,
 		s->udp_idle_s = cs->udp_idle_s;
 		s->down_keep = cs->down_keep;
 		if (add_endpoints(s, cs) == -1 ||
-		    add_members(s, cs, f, health) == -1)
+		    add_members(s, cs, f, health, wall_ms) == -1)
 			return -1;
 	}
 	qsort(f->services, f->n_services, sizeof(*f->services), cmp_services);
@@ -166,7 +195,7 @@ add_services(struct forwarding *f, const struct conf *conf,
 
 struct forwarding *
 view_forwarding(const struct conf *conf, const struct view_health *health,
-    uint64_t generation)
+    uint64_t wall_ms, uint64_t generation)
 {
 	struct forwarding *f = forwarding_new();
 
@@ -176,8 +205,25 @@ view_forwarding(const struct conf *conf, const struct view_health *health,
 	memcpy(f->seed, conf->seed, sizeof(f->seed));
 	f->source4 = conf->source4;
 	f->source6 = conf->source6;
-	if (add_backends(f, conf) == 0 && add_services(f, conf, health) == 0)
+	if (add_backends(f, conf) == 0 &&
+	    add_services(f, conf, health, wall_ms) == 0)
 		return f;
 	forwarding_free(f);
 	return NULL;
+}
+
+uint64_t
+view_stands_until(const struct conf *conf, uint64_t wall_ms)
+{
+	uint64_t until = RAMP_NEVER;
+
+	for (size_t i = 0; i < conf->n_services; i++) {
+		const struct conf_service *cs = &conf->services[i];
+
+		for (size_t j = 0; j < cs->n_backends; j++)
+			until = MIN(until,
+			    ramp_next(cs->backends[j].since_ms,
+				cs->slow_start_s, wall_ms));
+	}
+	return until;
 }

@@ -9,7 +9,11 @@
  *   enabled   down         0      yes
  *   draining  up, unknown  0      no    (keeps the flows it has)
  *   draining  down         0      yes
- *   disabled  any          0      yes   (its flows go elsewhere) */
+ *   disabled  any          0      yes   (its flows go elsewhere)
+ *
+ * Where a service has slow_start, full is what ramp.h says of the backend at
+ * the given wall clock; unless none of the service's that take traffic is past
+ * its ramp, for then each takes its whole share. */
 #ifndef COMMON_VIEW_H
 #define COMMON_VIEW_H
 
@@ -20,6 +24,7 @@
 #include "common/conf.h"
 #include "common/forwarding.h"
 #include "common/health.h"
+#include "common/ramp.h"
 
 /* One backend may be up for one service and down for another. */
 struct view_verdict {
@@ -44,6 +49,10 @@ enum health view_health_of(const struct view_health *, const char *service,
 /* What the balancer shall do. conf is as conf_load gives it; the result passes
  * forwarding_check and belongs to the caller. NULL: out of memory. */
 struct forwarding *view_forwarding(const struct conf *conf,
-    const struct view_health *health, uint64_t generation);
+    const struct view_health *health, uint64_t wall_ms, uint64_t generation);
+
+/* Until then, time alone does not change it: wall clock in ms, later than
+ * wall_ms; or RAMP_NEVER. */
+uint64_t view_stands_until(const struct conf *, uint64_t wall_ms);
 
 #endif

@@ -51,6 +51,8 @@ fault_words(const char *fault)
 		return "it does not have the same services and backends";
 	if (strcmp(fault, "observations") == 0)
 		return "it does not know the same of the backends' health";
+	if (strcmp(fault, "clocks") == 0)
+		return "its clock is not ours, by which backends ramp";
 	if (strcmp(fault, "software") == 0)
 		return "it makes other tables of the same; compare the "
 		       "versions, and report it";

@@ -9,6 +9,7 @@
 #include "agent/cli/columns.h"
 #include "agent/cli/show.h"
 #include "common/arena.h"
+#include "common/ramp.h"
 
 /* Nothing is said of a table that stands. */
 static void
@@ -79,6 +80,19 @@ add_next_hop(struct columns *c, const struct control_service *s,
 		columns_add(c, STYLE_PLAIN, "resolved");
 }
 
+/* What is wished of it, or how far it has come. */
+static void
+add_intent(struct columns *c, const struct control_member *m)
+{
+	if (m->phi > 0 && m->phi < FORWARDING_PHI_FULL)
+		columns_add(c, STYLE_PLAIN, "ramping %u/%u",
+		    m->phi * RAMP_STEPS / FORWARDING_PHI_FULL, RAMP_STEPS);
+	else
+		columns_add(c,
+		    strcmp(m->intent, "enabled") == 0 ? STYLE_PLAIN : STYLE_DIM,
+		    "%s", m->intent);
+}
+
 static void
 print_members(const struct control_service *s)
 {
@@ -95,9 +109,7 @@ print_members(const struct control_service *s)
 
 		columns_add(c, STYLE_PLAIN, "%s", addr_format(&m->addr, addr));
 		columns_add(c, STYLE_PLAIN, "%u", m->weight);
-		columns_add(c,
-		    strcmp(m->intent, "enabled") == 0 ? STYLE_PLAIN : STYLE_DIM,
-		    "%s", m->intent);
+		add_intent(c, m);
 		columns_add(
 		    c, show_health_style(m), "%s", show_health(m, health));
 		columns_add(c, STYLE_PLAIN, "%.2f %%", show_share(s, m));

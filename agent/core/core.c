@@ -154,7 +154,8 @@ core_apply(struct core *core, struct conf *file, struct spec_view *view,
 
 	if (observe_count(core, now, conf, &counted) == 0) {
 		health = votes_health(counted.votes);
-		state = view_forwarding(conf, &health, core->generation + 1);
+		state = view_forwarding(
+		    conf, &health, core->cluster.wall_ms, core->generation + 1);
 	}
 	if (state == NULL || root == NULL ||
 	    observe_set(core, now, conf) == -1 ||
@@ -180,6 +181,7 @@ core_apply(struct core *core, struct conf *file, struct spec_view *view,
 		conf_free(before);
 	}
 	core->retry_pause_ms = 0;
+	ramp_applied(core);
 	cluster_applied(core, now, root);
 	link_install(core, now, out);
 	return 0;

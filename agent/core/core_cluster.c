@@ -536,6 +536,7 @@ cluster_tick(struct core *core, struct mono now, struct core_outputs *out)
 		note_contact(core);
 	}
 	observe_tick(core, now, out);
+	ramp_tick(core, now, out);
 	if (cl->fresh != NULL) {
 		persist(core, now, out);
 		peers_tick(core, now, out); /* last: it tells of all of it */
@@ -548,6 +549,7 @@ cluster_wakeup(const struct core *core)
 	const struct cluster *cl = &core->cluster;
 	struct mono next = observe_wakeup(core);
 
+	earlier(&next, ramp_wakeup(core));
 	if (cl->fresh == NULL)
 		return next;
 	earlier(&next, peers_wakeup(core));

@@ -3,7 +3,8 @@
  * when the node is in step, and what is persisted; core_peer.c has the sessions
  * (core_hello.c how they begin, core_beat.c what keeps them alive); core_sync.c
  * brings replicas and records together; core_observe.c runs the checks and
- * counts the votes; core_change.c carries out operators' changes; core_grant.c
+ * counts the votes; core_ramp.c says when the tables change by time alone;
+ * core_change.c carries out operators' changes; core_grant.c
  * asks the others before a drain.
  *
  * The one rule of replication: what is sent is state, and what has been lost is
@@ -179,6 +180,11 @@ struct cluster {
 	uint64_t fresh_set;      /* whose records were counted, by position */
 	struct mono unfit_since; /* INT64_MAX: not */
 	struct mono next_fresh;  /* when somebody goes stale */
+
+	/* By the wall clock, where the plan stands for its time alone: as long
+	 * as that goes on from the first to before the second. */
+	uint64_t ramp_seen_ms, ramp_until_ms;
+	struct mono ramp_at; /* the second; INT64_MAX: never */
 
 	struct writing writing;
 	bool dirty; /* something is not on the disk */

@@ -153,6 +153,11 @@ bool observe_unfit(const struct core *, struct mono now);
 void observe_tick(struct core *, struct mono now, struct core_outputs *);
 struct mono observe_wakeup(const struct core *);
 
+/* core_ramp.c: the steps of backends that are new. */
+void ramp_applied(struct core *); /* the plan is new */
+void ramp_tick(struct core *, struct mono now, struct core_outputs *);
+struct mono ramp_wakeup(const struct core *);
+
 /* core_change_make.c */
 /* The replica with a change made; `changing` gets the delta. NULL with `why`.
  */

@@ -20,6 +20,8 @@
 /* Beats of one node come by many ways at once. */
 #define ASK_PAUSE_MS 300
 /* Tables that differ for longer than these are a warning, and an alarm. */
+/* By so much clocks that are in step never are. */
+#define CLOCKS_APART_MS  1000
 #define DIFFERS_WARN_MS  3000
 #define DIFFERS_ALARM_MS 30000
 /* Of a snapshot, in a step: other events come between its parts. */
@@ -247,6 +249,17 @@ send_part(struct core *core, struct peer *p, struct core_outputs *out)
 
 /* Tables that stay different. */
 
+/* Differ by time alone: where backends ramp by clocks that are apart. */
+static bool
+by_clocks(const struct core *core, const struct peer *p)
+{
+	bool ramps = false;
+
+	for (size_t i = 0; i < core->conf->n_services; i++)
+		ramps = ramps || core->conf->services[i].slow_start_s > 0;
+	return ramps && llabs(p->clock_ms) >= CLOCKS_APART_MS;
+}
+
 const char *
 sync_fault(const struct core *core, const struct peer *p)
 {
@@ -258,7 +271,7 @@ sync_fault(const struct core *core, const struct peer *p)
 		return "configuration";
 	if (memcmp(p->beat.observed, cl->observed, sizeof(cl->observed)) != 0)
 		return "observations";
-	return "software";
+	return by_clocks(core, p) ? "clocks" : "software";
 }
 
 /* Said once each; one who is not in step has no tables to speak of. */

@@ -6,7 +6,7 @@
  *   service  NAME              vips, protocol, ports, table_size, oversize,
  *                              announce_min, announce_again, check, panic,
  *                              settle_time, udp_learn, tcp_idle, udp_idle,
- *                              on_down
+ *                              on_down, slow_start
  *   backend  "NAME ADDRESS"    weight, state
  *   node     NAME              state
  *
@@ -43,6 +43,7 @@ enum spec_field {
 	SPEC_TCP_IDLE = 12,
 	SPEC_UDP_IDLE = 13,
 	SPEC_ON_DOWN = 14,
+	SPEC_SLOW_START = 15,
 	SPEC_WEIGHT = 32,
 	SPEC_STATE = 33, /* of a backend: an intent; of a node: active,
 			    draining */

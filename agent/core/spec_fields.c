@@ -300,11 +300,12 @@ static int
 take_time(struct spec_target *to, enum conf_time which, const char *text,
     struct errmsg *why)
 {
-	uint32_t least = conf_time_rule(which)->least, n;
+	const struct conf_time_rule *rule = conf_time_rule(which);
+	uint32_t n;
 
-	if (number(text, least, FORWARDING_TIME_MAX, &n) == -1)
+	if (number(text, rule->least, rule->most, &n) == -1)
 		return errmsg_set(why, "must be %u..%u seconds, got '%.64s'",
-		    least, FORWARDING_TIME_MAX, text);
+		    rule->least, rule->most, text);
 	*conf_time(to->service, which) = n;
 	return 0;
 }
@@ -362,6 +363,18 @@ static void
 put_udp_idle(const struct spec_target *from, struct spec_text *t)
 {
 	put_time(from, CONF_UDP_IDLE, t);
+}
+
+static int
+take_slow_start(struct spec_target *to, const char *text, struct errmsg *why)
+{
+	return take_time(to, CONF_SLOW_START, text, why);
+}
+
+static void
+put_slow_start(const struct spec_target *from, struct spec_text *t)
+{
+	put_time(from, CONF_SLOW_START, t);
 }
 
 static int
@@ -473,6 +486,8 @@ static const struct spec_field_row rows[] = {
     {OBJECT_SERVICE, SPEC_TCP_IDLE, "tcp_idle", take_tcp_idle, put_tcp_idle},
     {OBJECT_SERVICE, SPEC_UDP_IDLE, "udp_idle", take_udp_idle, put_udp_idle},
     {OBJECT_SERVICE, SPEC_ON_DOWN, "on_down", take_on_down, put_on_down},
+    {OBJECT_SERVICE, SPEC_SLOW_START, "slow_start", take_slow_start,
+	put_slow_start},
     {OBJECT_BACKEND, SPEC_WEIGHT, "weight", take_weight, put_weight},
     {OBJECT_BACKEND, SPEC_STATE, "state", take_state, put_state},
     {OBJECT_NODE, SPEC_STATE, "state", take_node_state, put_node_state},

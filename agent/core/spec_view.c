@@ -293,6 +293,19 @@ is_vip(const struct view *v, const struct addr *a)
 	return at < v->n_endpoints && addr_cmp(&v->endpoints[at].vip, a) == 0;
 }
 
+/* When it was told to take its share, the last time: by being added or by its
+ * state. */
+static uint64_t
+since_ms(const struct object *o)
+{
+	const struct reg *state = object_get(o, SPEC_STATE);
+	uint64_t hlc = o->born;
+
+	if (state != NULL)
+		hlc = MAX(hlc, state->stamp.hlc);
+	return hlc >> 16;
+}
+
 /* 0: `found` is its service, or NULL when it is left out; -1: no memory. */
 static int
 place_backend(struct view *v, const struct object *o, struct conf_backend *b,
@@ -309,6 +322,7 @@ place_backend(struct view *v, const struct object *o, struct conf_backend *b,
 		return leave_out(v, o, "it has no valid key");
 	if (spec_take(&to, o, &why) == -1)
 		return to.no_memory ? -1 : leave_out(v, o, why.text);
+	b->since_ms = since_ms(o);
 	if (is_vip(v, &b->addr))
 		return leave_out(v, o,
 		    "its address is a VIP; it needs one of its own to be "

@@ -41,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	}
 	if ((printed = conf_print(conf)) == NULL ||
-	    (f = view_forwarding(conf, NULL, 1)) == NULL ||
+	    (f = view_forwarding(conf, NULL, 0, 1)) == NULL ||
 	    forwarding_check(f, &why) == -1)
 		abort();
 	check_printed(printed);

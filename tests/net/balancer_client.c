@@ -101,7 +101,7 @@ install(int fd, const char *path, bool broken)
 	struct forwarding *state;
 	MsgReply *reply;
 
-	if (conf == NULL || (state = view_forwarding(conf, NULL, 7)) == NULL)
+	if (conf == NULL || (state = view_forwarding(conf, NULL, 0, 7)) == NULL)
 		errx(2, "%s", why.text);
 	if (broken)
 		state->services[0].table_size = 3;

@@ -49,7 +49,7 @@ setup(void)
 {
 	conf = conf_parse("f", text, sizeof(text) - 1, NULL);
 	ck_assert_ptr_nonnull(conf);
-	state = view_forwarding(conf, NULL, 1);
+	state = view_forwarding(conf, NULL, 0, 1);
 	ck_assert_ptr_nonnull(state);
 	packed = forwarding_pack(state, &packed_len);
 	ck_assert_ptr_nonnull(packed);
@@ -86,7 +86,7 @@ try_print(struct errmsg *why)
 static bool
 try_view(struct errmsg *why)
 {
-	struct forwarding *f = view_forwarding(conf, NULL, 1);
+	struct forwarding *f = view_forwarding(conf, NULL, 0, 1);
 
 	errmsg_set(why, "out of memory");
 	forwarding_free(f);

@@ -67,6 +67,19 @@ scene_delta(void)
 	run(300);
 }
 
+/* Its steps, of which the next may be what fails. */
+static void
+scene_ramp(void)
+{
+	rig_around = NULL;
+	change(B, 1, CONTROL_SET, "web", NULL, "slow_start=3");
+	run(300);
+	change(B, 2, CONTROL_ADD, "web", "10.1.0.5", "weight=3");
+	run(300);
+	rig_around = around;
+	run(1000);
+}
+
 static void
 scene_session(void)
 {
@@ -156,6 +169,7 @@ static void (*const scenes[])(void) = {
     scene_change,
     scene_remove,
     scene_delta,
+    scene_ramp,
     scene_session,
     scene_snapshot,
     scene_pulled,

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/cli/args.h"
@@ -289,6 +290,32 @@ START_TEST(list_as_json)
 }
 END_TEST
 
+/* Where it takes a part of its share; what takes all or nothing has its state.
+ */
+START_TEST(show_ramp)
+{
+	static const struct {
+		uint16_t phi;
+		const char *said;
+	} parts[] = {{32, " ramping 1/8 "}, {96, " ramping 3/8 "},
+	    {224, " ramping 7/8 "}, {256, " enabled "}, {0, " enabled "}};
+	const struct fake_answer answers[] = {SERVICE_REPLY(&service_mail)};
+	char json[16];
+
+	mail[0].phi = parts[_i].phi;
+	fake_agent_start(answers, 1);
+	cli_run(&run, "service|show|mail");
+	ck_assert_str_eq(run.err, "");
+	ck_assert_msg(strstr(run.out, parts[_i].said) != NULL, "%s", run.out);
+	ck_assert_int_eq(
+	    strstr(run.out, "ramping") != NULL, parts[_i].phi % 256 != 0);
+	fake_agent_start(answers, 1);
+	cli_run(&run, "service|show|mail|--json");
+	snprintf(json, sizeof(json), "\"phi\": %u,", parts[_i].phi);
+	ck_assert_ptr_nonnull(strstr(run.out, json));
+}
+END_TEST
+
 START_TEST(services)
 {
 	static const struct forwarding_endpoint endpoints[] = {
@@ -555,6 +582,7 @@ make_suite(void)
 	tcase_add_test(tc, refused);
 	tcase_add_test(tc, list);
 	tcase_add_test(tc, list_as_json);
+	tcase_add_loop_test(tc, show_ramp, 0, 5);
 	tcase_add_test(tc, services);
 	tcase_add_test(tc, service_in_use);
 	tcase_add_test(tc, service_not_in_use);

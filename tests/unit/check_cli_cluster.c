@@ -111,6 +111,12 @@ software_differs(void)
 	silent(2);
 }
 
+static void
+clocks_differ(void)
+{
+	differing(1, "clocks");
+}
+
 /* Not yet noticed, so without a fault. */
 static void
 just_differs(void)
@@ -177,6 +183,11 @@ static const struct line_row {
 	"tables of the same; compare the versions, and report it\n"},
     {just_differs, false, "3 nodes, lb3: its tables have differed for 0 s",
 	"guideway: lb3: its tables have differed for 0 s\n"},
+    {clocks_differ, false,
+	"3 nodes, lb2: its tables have differed for 12 s: its clock is not "
+	"ours, by which backends ramp",
+	"guideway: lb2: its tables have differed for 12 s: its clock is not "
+	"ours, by which backends ramp\n"},
     {two_differ, false,
 	"3 nodes, lb2: its tables have differed for 12 s: it does not "
 	"have the same services and backends (and 1 more)",

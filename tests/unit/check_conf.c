@@ -229,6 +229,10 @@ static const struct {
 	    "seconds, got 0"},
 	{SERVICE "    udp_idle: 4294967297\n", "f:6:15: udp_idle must be "
 	    "1..86400 seconds, got 4294967297"},
+	{SERVICE "    slow_start: 3601\n", "f:6:17: slow_start must be 0..3600 "
+	    "seconds, got 3601"},
+	{SERVICE "    slow_start: 4294967296\n", "f:6:17: slow_start must be "
+	    "0..3600 seconds, got 4294967296"},
 	{SERVICE "    on_down: drop\n", "f:6:14: on_down must be one of: "
 	    "reset, keep; got 'drop'"},
 	{SERVICE "    check: {}\n", "f:6:12: check needs the key 'type'"},
@@ -476,7 +480,8 @@ END_TEST
 	"  drain_quiet: 60\n"
 #define MOVES_PRINTED \
 	"    settle_time: 900\n    udp_learn: 30\n" \
-	"    tcp_idle: 3600\n    udp_idle: 180\n    on_down: reset\n"
+	"    tcp_idle: 3600\n    udp_idle: 180\n    slow_start: 0\n" \
+	"    on_down: reset\n"
 #define NO_CHECK "    check:\n      type: none\n    panic: 25\n" MOVES_PRINTED
 #define SERVICE_PRINTED \
 	"    table_size: 65536\n    oversize: fragment\n" \
@@ -582,7 +587,7 @@ static const struct {
 	    "     insecure: true, tunnel: true}, panic: 0}\n"
 	    "- {name: u, vips: [192.0.2.1], protocol: udp, panic: 100,\n"
 	    "   settle_time: 0, udp_learn: 86400, tcp_idle: 1,\n"
-	    "   udp_idle: 86400, on_down: keep,\n"
+	    "   udp_idle: 86400, on_down: keep, slow_start: 3600,\n"
 	    "   check: {type: udp, port: 65535, send: 'a: %', expect: no,\n"
 	    "     interval: 3600, timeout: 0.01}}\n"
 	    "- {name: p, vips: [192.0.2.2], protocol: udp,\n"
@@ -630,6 +635,7 @@ static const struct {
 	    "    udp_learn: 86400\n"
 	    "    tcp_idle: 1\n"
 	    "    udp_idle: 86400\n"
+	    "    slow_start: 3600\n"
 	    "    on_down: keep\n"
 	    "    backends: []\n"
 	    "  - name: \"p\"\n"
@@ -719,7 +725,7 @@ print_twice(const struct conf *c)
 	ck_assert_msg(again != NULL, "%s\n%s", why.text, first);
 	second = conf_print(again);
 	ck_assert_str_eq(first, second);
-	f = view_forwarding(again, NULL, 1);
+	f = view_forwarding(again, NULL, 0, 1);
 	ck_assert_msg(forwarding_check(f, &why) == 0, "%s", why.text);
 	forwarding_free(f);
 	free(second);

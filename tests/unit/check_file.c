@@ -100,7 +100,7 @@ START_TEST(early_fragment_waits_by_the_captures_time)
 	write_fragments(in, rows[_i].gap_us);
 	ck_assert_int_eq(serving_init(&serving, key, &why), 0);
 	ck_assert_int_eq(
-	    serving_install(&serving, view_forwarding(conf, NULL, 1), 0,
+	    serving_install(&serving, view_forwarding(conf, NULL, 0, 1), 0,
 		reflect, NULL, &why),
 	    0);
 	ck_assert_msg(file_run(&serving, &job, &why) == 0, "%s", why.text);

@@ -50,7 +50,7 @@ load(const char *text)
 	conf_free(conf);
 	conf = conf_parse("gate.yaml", text, strlen(text), &why);
 	ck_assert_msg(conf != NULL, "%s", why.text);
-	state = view_forwarding(conf, NULL, 1);
+	state = view_forwarding(conf, NULL, 0, 1);
 	gate = gate_new(conf, state, before, now);
 	ck_assert_ptr_nonnull(gate);
 	gate_free(before);

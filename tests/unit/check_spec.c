@@ -24,7 +24,7 @@
 	"- {name: web, vips: [203.0.113.10], protocol: tcp, ports: [443, " \
 	"80],\n" \
 	"   settle_time: 60, udp_learn: 5, tcp_idle: 9, udp_idle: 8,\n" \
-	"   on_down: keep,\n" \
+	"   on_down: keep, slow_start: 11,\n" \
 	"   table_size: 256, oversize: refuse, announce_min: 2,\n" \
 	"   announce_again: 3, check: {type: https, host: a.example.net,\n" \
 	"     path: /h, status: 204, insecure: true, interval: 0.5}, panic: " \
@@ -129,6 +129,11 @@ static const struct {
     {S, "tcp_idle=1", "1", NULL},
     {S, "udp_idle=0", NULL, "must be 1..86400 seconds, got '0'"},
     {S, "udp_idle=07", "7", NULL},
+    {S, "slow_start=0", "0", NULL},
+    {S, "slow_start=3600", "3600", NULL},
+    {S, "slow_start=3601", NULL,
+	"slow_start must be 0..3600 seconds, got '3601'"},
+    {S, "slow_start=", NULL, "got ''"},
     {S, "on_down=reset", "reset", NULL},
     {S, "on_down=keep", "keep", NULL},
     {S, "on_down=", NULL, "must be reset or keep, got ''"},

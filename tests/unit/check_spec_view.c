@@ -58,6 +58,19 @@ put(struct replica *r, uint64_t writer, uint64_t born, enum object_kind kind,
 	object_unref(c.added);
 }
 
+/* One line. */
+static void
+set(struct replica *r, struct uid uid, uint64_t hlc, const char *line)
+{
+	const char *text = strchr(line, '=') + 1;
+	struct delta_set s = {uid,
+	    {(uint16_t)spec_field_find(B, line, (size_t)(text - line - 1)),
+		(uint16_t)strlen(text), {hlc, 1}, text}};
+	const struct delta d = {.sets = &s, .n_sets = 1, .hlc = hlc};
+
+	ck_assert_int_eq(replica_apply(r, &d), DELTA_APPLIED);
+}
+
 static void
 add_service(struct replica *r, uint64_t writer, uint64_t born, const char *name,
     const char *vips)
@@ -188,6 +201,33 @@ START_TEST(no_clash)
 	v = view_of(one, two);
 	ck_assert_uint_eq(v->conf->n_services, 4);
 	check_ignored(v, "service e", "VIP 192.0.2.1, tcp, every port");
+	spec_view_free(v);
+}
+END_TEST
+
+/* In rotation since it was added or its state was set, whichever is later; what
+ * came from a file, since long ago. */
+START_TEST(since_when)
+{
+	const uint64_t ms = 1 << 16;
+	struct spec_view *v;
+	const struct conf_backend *b;
+
+	put(one, 1, 1, S, "a", "vips=192.0.2.1");
+	put(one, 1, 1, B, "a 10.0.0.1", "weight=2\nstate=enabled");
+	put(one, 1, 5 * ms + 7, B, "a 10.0.0.2", "weight=2");
+	put(two, 2, 6 * ms, B, "a 10.0.0.3", "state=enabled");
+	set(two, uid_of(two, "a 10.0.0.3"), 9 * ms, "weight=3");
+	put(two, 2, 6 * ms, B, "a 10.0.0.4", "state=disabled");
+	set(two, uid_of(two, "a 10.0.0.4"), 8 * ms + 1, "state=enabled");
+	v = view_of(one, two);
+	b = service(v, "a")->backends;
+	ck_assert_uint_eq(service(v, "a")->n_backends, 4);
+	ck_assert_uint_eq(b[0].since_ms, 0);
+	ck_assert_uint_eq(b[1].since_ms, 5);
+	ck_assert_uint_eq(b[2].since_ms, 6);
+	ck_assert_uint_eq(b[2].weight, 3);
+	ck_assert_uint_eq(b[3].since_ms, 8);
 	spec_view_free(v);
 }
 END_TEST
@@ -458,6 +498,7 @@ make_suite(void)
 	tcase_add_test(tc, clash_of_one_age);
 	tcase_add_test(tc, clash_of_three);
 	tcase_add_test(tc, no_clash);
+	tcase_add_test(tc, since_when);
 	tcase_add_test(tc, duplicates_by_key);
 	tcase_add_test(tc, two_files);
 	tcase_add_test(tc, backend_is_a_vip);

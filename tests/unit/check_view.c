@@ -24,22 +24,25 @@ static char web[] = "web", dns[] = "dns";
 static struct conf_service services[2];
 static struct conf conf;
 
+#define NOW UINT64_C(1800000000000)
+static uint64_t wall_ms;
+
 /* Two services that share the backends 10.0.0.2 and 10.0.0.3. */
 static void
 setup(void)
 {
 	web_backends[0] = (struct conf_backend){
-	    ip("10.0.0.3"), 3, INTENT_ENABLED};
+	    ip("10.0.0.3"), 3, INTENT_ENABLED, 0};
 	web_backends[1] = (struct conf_backend){
-	    ip("10.0.0.1"), 1, INTENT_ENABLED};
+	    ip("10.0.0.1"), 1, INTENT_ENABLED, 0};
 	web_backends[2] = (struct conf_backend){
-	    ip("2001:db8::2"), 65535, INTENT_DRAINING};
+	    ip("2001:db8::2"), 65535, INTENT_DRAINING, 0};
 	web_backends[3] = (struct conf_backend){
-	    ip("10.0.0.2"), 2, INTENT_DISABLED};
+	    ip("10.0.0.2"), 2, INTENT_DISABLED, 0};
 	dns_backends[0] = (struct conf_backend){
-	    ip("10.0.0.3"), 7, INTENT_ENABLED};
+	    ip("10.0.0.3"), 7, INTENT_ENABLED, 0};
 	dns_backends[1] = (struct conf_backend){
-	    ip("10.0.0.2"), 9, INTENT_ENABLED};
+	    ip("10.0.0.2"), 9, INTENT_ENABLED, 0};
 	web_vips[0] = ip("2001:db8::80");
 	web_vips[1] = ip("192.0.2.80");
 	dns_vips[0] = ip("192.0.2.53");
@@ -47,10 +50,11 @@ setup(void)
 	web_ports[1] = 80;
 	services[0] = (struct conf_service){web, web_vips, 2, IPPROTO_TCP,
 	    web_ports, 2, 65536, true, web_backends, 4, 1, 1,
-	    {.kind = CHECK_NONE}, 25, 900, 30, 3600, 180, false};
+	    {.kind = CHECK_NONE}, 25, 900, 30, 3600, 180, false, 0};
 	services[1] = (struct conf_service){dns, dns_vips, 1, IPPROTO_UDP, NULL,
 	    0, 256, false, dns_backends, 2, 1, 1, {.kind = CHECK_NONE}, 25, 1,
-	    2, 3, 4, true};
+	    2, 3, 4, true, 0};
+	wall_ms = 0;
 	conf = (struct conf){
 	    .seed = {1, 2, 3},
 	    .source4 = {ip("198.18.0.0"), 16},
@@ -62,7 +66,7 @@ setup(void)
 static struct forwarding *
 view(const struct view_health *health)
 {
-	struct forwarding *f = view_forwarding(&conf, health, 42);
+	struct forwarding *f = view_forwarding(&conf, health, wall_ms, 42);
 	struct errmsg why = {""};
 
 	ck_assert_ptr_nonnull(f);
@@ -186,6 +190,105 @@ START_TEST(health_of)
 }
 END_TEST
 
+/* web: 10.0.0.1 is new, 10.0.0.3 is not, 10.0.0.2 is disabled and the last
+ * draining. */
+static void
+ramp_setup(void)
+{
+	services[0].slow_start_s = 70;
+	web_backends[1].since_ms = NOW;
+	wall_ms = NOW;
+}
+
+static void
+check_web(const struct view_health *health, uint16_t first, uint16_t third)
+{
+	struct forwarding *f = view(health);
+	const struct forwarding_member *m = f->services[1].members;
+
+	ck_assert_uint_eq(m[0].phi, first);
+	ck_assert_uint_eq(m[1].phi, 0);
+	ck_assert(m[1].down);
+	ck_assert_uint_eq(m[2].phi, third);
+	ck_assert_uint_eq(m[3].phi, 0);
+	ck_assert(!m[3].down);
+	/* The other service has no slow_start. */
+	ck_assert_uint_eq(f->services[0].members[0].phi, 256);
+	ck_assert_uint_eq(f->services[0].members[1].phi, 256);
+	forwarding_free(f);
+}
+
+START_TEST(ramp_step_by_step)
+{
+	ramp_setup();
+	dns_backends[0].since_ms = web_backends[2].since_ms =
+	    web_backends[3].since_ms = NOW;
+	for (uint16_t k = 1; k <= 8; k++) {
+		wall_ms = NOW + (k - 1) * 10000u;
+		check_web(NULL, 32 * k, 256);
+		if (k == 8)
+			break;
+		ck_assert_uint_eq(
+		    view_stands_until(&conf, wall_ms), NOW + k * 10000u);
+		wall_ms += 9999;
+		check_web(NULL, 32 * k, 256);
+	}
+	ck_assert_uint_eq(view_stands_until(&conf, wall_ms), RAMP_NEVER);
+}
+END_TEST
+
+START_TEST(ramp_clock_behind)
+{
+	ramp_setup();
+	wall_ms = NOW - 3600000;
+	check_web(NULL, 32, 256);
+	ck_assert_uint_eq(view_stands_until(&conf, wall_ms), NOW + 10000);
+}
+END_TEST
+
+/* The next step of all is the earliest. */
+START_TEST(ramp_of_two)
+{
+	ramp_setup();
+	services[1].slow_start_s = 7;
+	dns_backends[1].since_ms = NOW + 5000;
+	wall_ms = NOW + 5000;
+	ck_assert_uint_eq(view_stands_until(&conf, wall_ms), NOW + 6000);
+	wall_ms = NOW + 9500;
+	ck_assert_uint_eq(view_stands_until(&conf, wall_ms), NOW + 10000);
+}
+END_TEST
+
+/* No member that takes traffic is past its ramp: all are new, or those that are
+ * not are down, draining or disabled. */
+START_TEST(ramp_of_nobody)
+{
+	struct view_verdict verdict = {"web", ip("10.0.0.3"), HEALTH_DOWN};
+	const struct view_health health = {&verdict, 1};
+
+	ramp_setup();
+	web_backends[0].since_ms = NOW - 69999;
+	check_web(NULL, 256, 256);
+	wall_ms = NOW + 1;
+	check_web(NULL, 32, 256);
+	check_web(&health, 256, 0);
+	web_backends[0].intent = INTENT_DRAINING;
+	check_web(NULL, 256, 0);
+}
+END_TEST
+
+START_TEST(ramp_when_down)
+{
+	struct view_verdict verdict = {"web", ip("10.0.0.1"), HEALTH_DOWN};
+	const struct view_health health = {&verdict, 1};
+
+	ramp_setup();
+	check_web(&health, 0, 256);
+	web_backends[1].intent = INTENT_DRAINING;
+	check_web(NULL, 0, 256);
+}
+END_TEST
+
 static void
 swap(void *a, void *b, size_t size)
 {
@@ -200,10 +303,12 @@ swap(void *a, void *b, size_t size)
 /* Bit b of _i swaps one pair; every combination gives the same message. */
 START_TEST(order_never_matters)
 {
-	struct forwarding *before = view(NULL), *after;
+	struct forwarding *before, *after;
 	uint8_t *p, *q;
 	size_t plen, qlen;
 
+	ramp_setup();
+	before = view(NULL);
 	if (_i & 1)
 		swap(&services[0], &services[1], sizeof(services[0]));
 	if (_i & 2)
@@ -265,6 +370,11 @@ make_suite(void)
 	tcase_add_test(tc, everything_in_its_place);
 	tcase_add_loop_test(tc, intent_and_health, 0, ROWS(state_rows));
 	tcase_add_test(tc, health_of);
+	tcase_add_test(tc, ramp_step_by_step);
+	tcase_add_test(tc, ramp_clock_behind);
+	tcase_add_test(tc, ramp_of_two);
+	tcase_add_test(tc, ramp_of_nobody);
+	tcase_add_test(tc, ramp_when_down);
 	tcase_add_loop_test(tc, order_never_matters, 0, 64);
 	tcase_add_test(tc, nothing_configured);
 	tcase_add_test(tc, service_without_backends);

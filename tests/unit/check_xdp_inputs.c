@@ -107,7 +107,7 @@ vector_init(struct vector *v, int row)
 	ck_assert_msg(v->plane != NULL, "%s", why.text);
 	ck_assert_int_eq(serving_init(&v->serving, conf->seed, &why), 0);
 	ck_assert_msg(
-	    serving_install(&v->serving, view_forwarding(conf, NULL, 1), 0,
+	    serving_install(&v->serving, view_forwarding(conf, NULL, 0, 1), 0,
 		reflect, v, &why) == 0 &&
 		xdp_plane_renew(v->plane, 60, &why) == 0,
 	    "%s", why.text);

@@ -53,7 +53,7 @@ view(const struct conf *local, const struct replica *r)
 	again = parse(text);
 	text_again = conf_print(again);
 	ck_assert_str_eq(text, text_again);
-	state = view_forwarding(v->conf, NULL, 1);
+	state = view_forwarding(v->conf, NULL, 0, 1);
 	ck_assert_msg(forwarding_check(state, &why) == 0, "%s", why.text);
 	forwarding_free(state);
 	conf_free(again);
