@@ -39,7 +39,7 @@
 #define BUCKETS    256 /* of a resilient router */
 #define STEP_MS    10
 #define TOLD_MAX   4000 /* entries in a step, of a node */
-#define ENTRIES    65536
+#define ENTRIES    FLOWS_DEFAULT
 #define TABLE_SIZE 4096
 #define SETTLE_S   60
 #define LEARN_S    10
@@ -95,6 +95,7 @@ struct flow {
 struct tally {
 	uint64_t packets, connections, dead, broken, lost, refused, notices;
 	uint64_t changes, crashes, leaves, joins, removed, heals;
+	uint64_t overflow; /* entries that found no room */
 };
 
 struct world {
@@ -241,8 +242,12 @@ changed(struct world *w)
 /* Nodes ---------------------------------------------------------------- */
 
 static void
-end_node(struct node *n)
+end_node(struct world *w, struct node *n)
 {
+	for (size_t i = 0; i < FLOWS_SERVICES; i++)
+		w->tally.overflow += w->sharing == ONE_TABLE
+		    ? 0
+		    : n->serving.flows.overflow[i];
 	n->up = n->announces = n->joins = false;
 	n->ends_at = -1;
 	serving_clear(&n->serving);
@@ -528,7 +533,7 @@ node_event(struct world *w)
 		node->announces = false;
 		spread_buckets(w, -1);
 		if (crash) {
-			end_node(node);
+			end_node(w, node);
 			node->crashed_at = w->now;
 			w->tally.crashes++;
 		} else {
@@ -718,7 +723,7 @@ step_nodes(struct world *w)
 		if ((w->now / STEP_MS + i) % (SWEEPER_STEP_MS / STEP_MS) == 0)
 			serving_tick(&n->serving, ticks(w, n));
 		if (n->ends_at >= 0 && n->ends_at <= w->now)
-			end_node(n);
+			end_node(w, n);
 	}
 }
 
@@ -753,7 +758,7 @@ end(struct world *w)
 {
 	for (int i = 0; i < NODES; i++)
 		if (w->nodes[i].up)
-			end_node(&w->nodes[i]);
+			end_node(w, &w->nodes[i]);
 	free(w->flows);
 	free(w->wheel_next);
 	free(w->wheel);
@@ -809,10 +814,11 @@ report(const char *name, bool good, const struct tally *t)
 	    (unsigned long long)t->removed);
 	printf("# broken %llu; dead with their backends %llu; too young "
 	       "%llu; not forwarded %llu; notices %llu, heals "
-	       "%llu\n",
+	       "%llu, no room %llu\n",
 	    (unsigned long long)t->broken, (unsigned long long)t->dead,
 	    (unsigned long long)t->lost, (unsigned long long)t->refused,
-	    (unsigned long long)t->notices, (unsigned long long)t->heals);
+	    (unsigned long long)t->notices, (unsigned long long)t->heals,
+	    (unsigned long long)t->overflow);
 	fflush(stdout);
 	failures += !good;
 }
