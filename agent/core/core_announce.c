@@ -25,9 +25,10 @@
 
 #define PROOF_MS 1000 /* a fit node stays so without proof */
 /* So does one without a balancer, whose device stands: what forwards without it
- * does so for 10 s at least, and stops by itself then; half of that leaves time
- * to withdraw. */
-#define SUCCESSOR_MS 5000
+ * does so for 15 s at least, and stops by itself then; this leaves time to
+ * withdraw. On a busy machine it takes the kernel seconds to check the next
+ * balancer's program. */
+#define SUCCESSOR_MS 12000
 #define SETTLE_MS    1000 /* fit for so long after a fault */
 
 void

@@ -28,7 +28,7 @@ birdc() { on lb1 birdc -s "$run/lb1/bird.ctl" "$@"; }
 # Whatever was done, without a hand it comes to this. BGP may be back before
 # BFD is; a link that is cut in between is noticed by the hold timer only.
 restored() {
-	comes_to_go_over 20 "lb1 lb2 lb3" && wait_until 20 all_announced lb1 &&
+	comes_to_go_over 40 "lb1 lb2 lb3" && wait_until 20 all_announced lb1 &&
 		wait_until 20 bfd_up
 }
 bfd_up() { [ "$(birdc show bfd sessions | grep -c ' Up ')" = 2 ]; }

@@ -251,7 +251,7 @@ START_TEST(grants)
 	node_step(
 	    A, (struct core_event){.type = CORE_BALANCER_LOST, .text = "gone"});
 	/* The device stands, so its successor is waited for. */
-	run(6000);
+	run(13000);
 	ck_assert(!announces(A));
 	say(A, session, &m);
 	ck_assert(!sent(A, PEER_DRAIN_GRANT, 0)->drain_grant.granted);
@@ -459,7 +459,7 @@ START_TEST(nothing_to_withdraw)
 	a->balancer = false;
 	node_step(
 	    A, (struct core_event){.type = CORE_BALANCER_LOST, .text = "gone"});
-	run(6000);
+	run(13000);
 	ck_assert(!announces(A));
 	drain(A, 1, "", false);
 	run(10);
