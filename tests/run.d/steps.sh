@@ -12,34 +12,42 @@ run_steps() {
 	style_steps
 	build_step gcc --enable-werror || return 0
 	unit_step gcc
-	[ "$quick" = yes ] || lane processor processor_steps
+	[ "$quick" = yes ] || lane asan in_background asan_steps
 	script_steps net
+	[ "$quick" = yes ] || lane builds in_background build_steps
 	lane pcap lab_steps pcap "$second_lab"
 	lab_steps xdp "$GUIDEWAY_LAB_PREFIX"
 	[ "$quick" = no ] || script_steps model sim
 	lanes_join
 }
 
-# What needs nothing but the processor: with one process at a time, of low
-# priority, so that the networks of the other lanes run as if it were not there.
-# It waits the longer itself.
-processor_steps() {
-	renice -n 15 -p "$BASHPID" >/dev/null
+# What needs nothing but the processor: one process at a time, of low priority,
+# so that the networks of the other lanes run as if it were not there. It waits
+# the longer itself.
+in_background() {
+	renice -n 19 -p "$BASHPID" >/dev/null
 	export GUIDEWAY_JOBS=1 CK_TIMEOUT_MULTIPLIER=10
+	"$@"
+}
+
+asan_steps() {
 	if wanted asan/ && build_step asan CC=clang --enable-sanitizers \
 	    --enable-werror; then
 		unit_step asan
 	fi
 	script_steps model sim
+}
+
+build_steps() {
+	if wanted distcheck; then
+		one distcheck distcheck || true
+	fi
 	if wanted without-xdp; then
 		build_step without-xdp --without-xdp --enable-werror || true
 	fi
 	if wanted fuzz; then
 		one fuzz as_owner "$srcdir/tests/fuzz/run" --seconds 10 \
 		    --build "$builds/fuzz" || true
-	fi
-	if wanted distcheck; then
-		one distcheck distcheck || true
 	fi
 }
 
