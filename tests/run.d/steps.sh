@@ -14,7 +14,7 @@ run_steps() {
 	unit_step gcc
 	[ "$quick" = yes ] || lane asan in_background asan_steps
 	script_steps net
-	[ "$quick" = yes ] || lane builds in_background build_steps
+	[ "$quick" = yes ] || lane builds in_background other_steps
 	lane pcap lab_steps pcap "$second_lab"
 	lab_steps xdp "$GUIDEWAY_LAB_PREFIX"
 	[ "$quick" = no ] || script_steps model sim
@@ -38,7 +38,7 @@ asan_steps() {
 	script_steps model sim
 }
 
-build_steps() {
+other_steps() {
 	if wanted distcheck; then
 		one distcheck distcheck || true
 	fi
