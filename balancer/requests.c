@@ -57,6 +57,16 @@ warn_of_local_vips(struct live *live, const struct forwarding *f)
 	}
 }
 
+/* Another fib is served, with a state of its own: the one before is gone. */
+static void
+switched(struct live *live)
+{
+	if (live->ports != NULL)
+		ports_set_state(live->ports, serving_state(&live->serving));
+	live_keep(live);
+	capture_installed(live->capture);
+}
+
 /* Takes the state. From the return on it is what packets meet. */
 int
 live_serve(struct live *live, struct forwarding *state, struct errmsg *why)
@@ -64,12 +74,9 @@ live_serve(struct live *live, struct forwarding *state, struct errmsg *why)
 	if (serving_install(&live->serving, state, ticks_now(), live_prepare,
 		live, why) == -1)
 		return -1;
-	if (live->ports != NULL)
-		ports_set_state(live->ports, state);
+	switched(live);
 	live->installed = true;
-	live_keep(live);
 	live->next_hops_version++;
-	capture_installed(live->capture);
 	if (live->announce != NULL)
 		announce_installed(live->announce);
 	log_info("serving", "state %llu: %zu services, %zu backends",
@@ -285,7 +292,7 @@ live_settle(void *ctx, const struct settled_batch *batch, struct errmsg *why)
 	if (serving_resettle(&live->serving, batch, ticks_now(), live_prepare,
 		live, why) == -1)
 		return -1;
-	live_keep(live);
+	switched(live);
 	return 0;
 }
 
