@@ -61,8 +61,12 @@ flows_backends_read(
 	struct addr *to = fields_array(
 	    f, n, FORWARDING_MAX_BACKENDS, sizeof(*to), "flows.backends");
 
-	for (size_t i = 0; i < *n; i++)
+	for (size_t i = 0; i < *n; i++) {
 		to[i] = fields_addr(f, &from[i], false, "flows.backends");
+		/* 16 zeros would be none. */
+		if (!f->bad && !addr_is_unicast(&to[i]))
+			fields_fault(f, "flows.backends", "a unicast address");
+	}
 	return to;
 }
 
