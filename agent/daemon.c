@@ -12,15 +12,16 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "agent/balancer_link.h"
+#include "agent/balancer_wire.h"
 #include "agent/bird/birdctl.h"
 #include "agent/bird/routes.h"
 #include "agent/cluster_edge.h"
 #include "agent/core/core.h"
 #include "agent/ctl/ctl.h"
-#include "agent/flow_link.h"
+#include "agent/flow_wire.h"
 #include "agent/reload.h"
 #include "agent/store.h"
+#include "agent/unix_link.h"
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/privilege.h"
@@ -43,8 +44,8 @@ struct daemon {
 	struct core_outputs *outputs;
 	struct follow_up follow_ups[FOLLOW_UPS_MAX]; /* the oldest first */
 	size_t n_follow_ups;
-	struct balancer_link *link;
-	struct flow_link *flow_link;
+	struct unix_link *link;
+	struct unix_link *flow_link;
 	bool flows_broken; /* in this step; what else was to go there is void */
 	struct ctl *ctl;
 	struct cluster_edge *edge;
@@ -76,13 +77,30 @@ follow_up_failed(struct daemon *d, enum core_event_type type, const char *why)
 	errmsg_set(&f->why, "%s", why);
 }
 
+static int
+put_request(struct evbuffer *out, const struct core_output *o)
+{
+	switch (o->type) {
+	case CORE_INSTALL:
+		return balancer_wire_install(out, o->id, o->state);
+	case CORE_ASK_STATUS:
+		return balancer_wire_status(out, o->id, o->read_back);
+	case CORE_ASK_TRACE:
+		return balancer_wire_trace(out, o->id, &o->trace);
+	default:
+		return balancer_wire_ping(out, o->id);
+	}
+}
+
 /* A request that could not be sent would be waited for in vain. */
 static bool
-sent(struct daemon *d, int rc)
+ask_balancer(struct daemon *d, const struct core_output *o)
 {
-	if (rc == 0)
+	struct evbuffer *out = unix_link_output(d->link);
+
+	if (out != NULL && put_request(out, o) == 0)
 		return true;
-	balancer_link_hangup(d->link);
+	unix_link_hangup(d->link);
 	follow_up_failed(d, CORE_BALANCER_LOST, "out of memory for a request");
 	return false;
 }
@@ -92,7 +110,7 @@ dial(struct daemon *d)
 {
 	struct errmsg why;
 
-	if (balancer_link_dial(d->link, &why) == 0)
+	if (unix_link_dial(d->link, &why) == 0)
 		follow_up(d, CORE_BALANCER_UP);
 	else
 		follow_up_failed(d, CORE_BALANCER_LOST, why.text);
@@ -103,7 +121,7 @@ dial_flows(struct daemon *d)
 {
 	struct errmsg why;
 
-	if (flow_link_dial(d->flow_link, &why) == 0)
+	if (unix_link_dial(d->flow_link, &why) == 0)
 		follow_up(d, CORE_FLOWS_UP);
 	else
 		follow_up_failed(d, CORE_FLOWS_LOST, why.text);
@@ -112,11 +130,13 @@ dial_flows(struct daemon *d)
 static void
 ask_flows(struct daemon *d, const struct core_output *o)
 {
+	struct evbuffer *out = unix_link_output(d->flow_link);
+
 	if (d->flows_broken ||
-	    flow_link_ask(d->flow_link, o->id, o->flow_request) == 0)
+	    (out != NULL && flow_wire_ask(out, o->id, o->flow_request) == 0))
 		return;
 	d->flows_broken = true;
-	flow_link_hangup(d->flow_link);
+	unix_link_hangup(d->flow_link);
 	follow_up_failed(d, CORE_FLOWS_LOST, "out of memory for a request");
 }
 
@@ -173,17 +193,13 @@ carry_out(struct daemon *d, const struct core_output *o)
 		dial(d);
 		return false;
 	case CORE_HANGUP:
-		balancer_link_hangup(d->link);
+		unix_link_hangup(d->link);
 		return true;
 	case CORE_INSTALL:
-		return sent(d, balancer_link_install(d->link, o->id, o->state));
 	case CORE_ASK_STATUS:
-		return sent(
-		    d, balancer_link_status(d->link, o->id, o->read_back));
 	case CORE_ASK_TRACE:
-		return sent(d, balancer_link_trace(d->link, o->id, &o->trace));
 	case CORE_PING:
-		return sent(d, balancer_link_ping(d->link, o->id));
+		return ask_balancer(d, o);
 	case CORE_PERSIST:
 		persist(d, o);
 		return true;
@@ -207,7 +223,7 @@ carry_out(struct daemon *d, const struct core_output *o)
 		dial_flows(d);
 		return true;
 	case CORE_FLOWS_HANGUP:
-		flow_link_hangup(d->flow_link);
+		unix_link_hangup(d->flow_link);
 		return true;
 	case CORE_FLOWS_ASK:
 		ask_flows(d, o);
@@ -300,11 +316,17 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 	daemon_step(ctx, (struct core_event){.type = CORE_TICK});
 }
 
-static void
-on_balancer_reply(void *ctx, struct balancer_reply *reply)
+static int
+on_balancer_frame(
+    void *ctx, const uint8_t *data, size_t len, struct errmsg *why)
 {
+	struct balancer_reply *reply = balancer_wire_reply(data, len, why);
+
+	if (reply == NULL)
+		return -1;
 	daemon_step(ctx,
 	    (struct core_event){.type = CORE_BALANCER_REPLY, .reply = reply});
+	return 0;
 }
 
 static void
@@ -314,11 +336,16 @@ on_balancer_lost(void *ctx, const char *why)
 	    ctx, (struct core_event){.type = CORE_BALANCER_LOST, .text = why});
 }
 
-static void
-on_flow_reply(void *ctx, struct flow_reply *reply)
+static int
+on_flow_frame(void *ctx, const uint8_t *data, size_t len, struct errmsg *why)
 {
+	struct flow_reply *reply = flow_wire_reply(data, len, why);
+
+	if (reply == NULL)
+		return -1;
 	daemon_step(ctx,
 	    (struct core_event){.type = CORE_FLOWS_REPLY, .flow_reply = reply});
+	return 0;
 }
 
 static void
@@ -366,13 +393,13 @@ on_cluster(void *ctx, struct core_event event)
 	daemon_step(ctx, event);
 }
 
-static const struct balancer_link_events link_events = {
-    .reply = on_balancer_reply,
+static const struct unix_link_events link_events = {
+    .frame = on_balancer_frame,
     .lost = on_balancer_lost,
 };
 
-static const struct flow_link_events flow_link_events = {
-    .reply = on_flow_reply,
+static const struct unix_link_events flow_link_events = {
+    .frame = on_flow_frame,
     .lost = on_flows_lost,
 };
 
@@ -477,8 +504,8 @@ open_sockets(struct daemon *d, const char *run_dir, struct errmsg *why)
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/balancer.sock", run_dir);
-	d->link = balancer_link_new(d->base, path, &link_events, d);
-	d->flow_link = flow_link_new(d->base, path, &flow_link_events, d);
+	d->link = unix_link_new(d->base, path, &link_events, d);
+	d->flow_link = unix_link_new(d->base, path, &flow_link_events, d);
 	if (d->link == NULL || d->flow_link == NULL)
 		return errmsg_set(why, "%s: out of memory", path);
 	snprintf(path, sizeof(path), "%s/agent.sock", run_dir);
@@ -564,8 +591,8 @@ daemon_close(struct daemon *d)
 	cluster_edge_free(d->edge);
 	birdctl_free(d->birdctl);
 	routes_free(d->routes); /* and leaves the routes as they are */
-	balancer_link_free(d->link);
-	flow_link_free(d->flow_link);
+	unix_link_free(d->link);
+	unix_link_free(d->flow_link);
 	core_outputs_free(d->outputs);
 	core_free(d->core);
 	if (d->tick != NULL)

@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/flow_link.h"
+#include "agent/flow_wire.h"
+#include "agent/unix_link.h"
 #include "common/fields.h"
 #include "common/flows_fields.h"
 #include "common/frame.h"
@@ -22,7 +23,7 @@
 
 static char dir[64], path[80];
 static struct event_base *base;
-static struct flow_link *conn;
+static struct unix_link *conn;
 static struct flow_reply *replies[32];
 static size_t n_replies, n_lost;
 static struct errmsg lost_why, why;
@@ -39,11 +40,16 @@ static struct settled_slot slots[1] = {{3, 0, 4}};
 static struct settled_service settled_service = {"web", 256, slots, 1};
 static struct settled_batch settled = {7, &backend, 1, &settled_service, 1};
 
-static void
-on_reply(void *ctx, struct flow_reply *r)
+static int
+on_frame(void *ctx, const uint8_t *data, size_t len, struct errmsg *cause)
 {
+	struct flow_reply *r = flow_wire_reply(data, len, cause);
+
+	if (r == NULL)
+		return -1;
 	ck_assert_uint_lt(n_replies, 32);
 	replies[n_replies++] = r;
+	return 0;
 }
 
 static void
@@ -53,7 +59,7 @@ on_lost(void *ctx, const char *text)
 	errmsg_set(&lost_why, "%s", text);
 }
 
-static const struct flow_link_events events = {on_reply, on_lost};
+static const struct unix_link_events events = {on_frame, on_lost};
 
 static void
 turn(void)
@@ -73,13 +79,13 @@ setup(void)
 	arena = arena_new();
 	in = evbuffer_new();
 	out = evbuffer_new();
-	conn = flow_link_new(base, path, &events, NULL);
+	conn = unix_link_new(base, path, &events, NULL);
 	ck_assert_ptr_nonnull(conn);
-	ck_assert_int_eq(flow_link_dial(conn, &why), -1);
+	ck_assert_int_eq(unix_link_dial(conn, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "balancer.sock"));
 	listener = unix_listen(path, &why);
 	ck_assert_msg(listener != -1, "%s", why.text);
-	ck_assert_msg(flow_link_dial(conn, &why) == 0, "%s", why.text);
+	ck_assert_msg(unix_link_dial(conn, &why) == 0, "%s", why.text);
 	peer = accept(listener, NULL, NULL);
 	ck_assert_int_ne(peer, -1);
 }
@@ -87,7 +93,7 @@ setup(void)
 static void
 teardown(void)
 {
-	flow_link_free(conn);
+	unix_link_free(conn);
 	for (size_t i = 0; i < n_replies; i++)
 		flow_reply_free(replies[i]);
 	guideway__balancer__request__free_unpacked(request, NULL);
@@ -108,7 +114,7 @@ ask(uint64_t id, const struct flow_request *q)
 	const uint8_t *data;
 	size_t len;
 
-	ck_assert_int_eq(flow_link_ask(conn, id, q), 0);
+	ck_assert_int_eq(flow_wire_ask(unix_link_output(conn), id, q), 0);
 	turn();
 	while (frame_next(in, &data, &len, &why) == FRAME_SHORT)
 		ck_assert_int_gt(evbuffer_read(in, peer, -1), 0);
@@ -304,13 +310,11 @@ START_TEST(ends)
 	}
 	ck_assert_uint_eq(n_lost, 1);
 	ck_assert_uint_eq(n_replies, 0);
-	ck_assert_int_eq(
-	    flow_link_ask(conn, 1, &(struct flow_request){.what = FLOW_FOLLOW}),
-	    -1);
+	ck_assert_ptr_null(unix_link_output(conn));
 	if (_i != 0)
 		close(peer);
 	n_lost = 0;
-	ck_assert_int_eq(flow_link_dial(conn, &why), 0);
+	ck_assert_int_eq(unix_link_dial(conn, &why), 0);
 	peer = accept(listener, NULL, NULL);
 	ask(13, &(struct flow_request){.what = FLOW_FOLLOW});
 }

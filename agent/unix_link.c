@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "agent/flow_link.h"
+#include "agent/unix_link.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -10,26 +10,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/flow_wire.h"
 #include "common/frame.h"
 #include "common/unix_socket.h"
 
-/* Replies in one turn of the loop; everything else waits meanwhile. */
-#define REPLIES_PER_TURN 8
+/* In one turn of the loop; everything else waits meanwhile. */
+#define FRAMES_PER_TURN 8
 
-struct flow_link {
+struct unix_link {
 	struct event_base *base;
 	char *path;
-	const struct flow_link_events *events;
+	const struct unix_link_events *events;
 	void *ctx;
 	struct bufferevent *bev; /* NULL: not connected */
 };
 
-struct flow_link *
-flow_link_new(struct event_base *base, const char *path,
-    const struct flow_link_events *events, void *ctx)
+struct unix_link *
+unix_link_new(struct event_base *base, const char *path,
+    const struct unix_link_events *events, void *ctx)
 {
-	struct flow_link *link = calloc(1, sizeof(*link));
+	struct unix_link *link = calloc(1, sizeof(*link));
 
 	if (link == NULL || (link->path = strdup(path)) == NULL) {
 		free(link);
@@ -42,17 +41,17 @@ flow_link_new(struct event_base *base, const char *path,
 }
 
 void
-flow_link_free(struct flow_link *link)
+unix_link_free(struct unix_link *link)
 {
 	if (link == NULL)
 		return;
-	flow_link_hangup(link);
+	unix_link_hangup(link);
 	free(link->path);
 	free(link);
 }
 
 void
-flow_link_hangup(struct flow_link *link)
+unix_link_hangup(struct unix_link *link)
 {
 	if (link->bev != NULL)
 		bufferevent_free(link->bev);
@@ -60,38 +59,37 @@ flow_link_hangup(struct flow_link *link)
 }
 
 static void
-lost(struct flow_link *link, const char *why)
+lost(struct unix_link *link, const char *why)
 {
-	flow_link_hangup(link);
+	unix_link_hangup(link);
 	link->events->lost(link->ctx, why);
 }
 
-/* Takes whole replies out of the input. The callback may hang up, which frees
- * the input. */
+/* Takes whole frames out of the input. The callback may hang up, which frees
+ * it. */
 static void
 on_read(struct bufferevent *bev, void *ctx)
 {
-	struct flow_link *link = ctx;
+	struct unix_link *link = ctx;
 	struct evbuffer *in = bufferevent_get_input(bev);
 	enum frame_result result = FRAME_SHORT;
-	struct flow_reply *reply;
 	const uint8_t *data;
 	struct errmsg why;
 	size_t len;
+	int r;
 
-	for (int i = 0; i < REPLIES_PER_TURN; i++) {
+	for (int i = 0; i < FRAMES_PER_TURN; i++) {
 		result = frame_next(in, &data, &len, &why);
 		if (result != FRAME_OK)
 			break;
-		reply = flow_wire_reply(data, len, &why);
+		r = link->events->frame(link->ctx, data, len, &why);
+		if (link->bev != bev)
+			return;
 		frame_done(in, len);
-		if (reply == NULL) {
+		if (r == -1) {
 			lost(link, why.text);
 			return;
 		}
-		link->events->reply(link->ctx, reply);
-		if (link->bev != bev)
-			return;
 	}
 	if (result == FRAME_BAD)
 		lost(link, why.text);
@@ -102,7 +100,7 @@ on_read(struct bufferevent *bev, void *ctx)
 static void
 on_event(struct bufferevent *bev, short what, void *ctx)
 {
-	struct flow_link *link = ctx;
+	struct unix_link *link = ctx;
 
 	(void)bev;
 	if (what & BEV_EVENT_EOF)
@@ -113,7 +111,7 @@ on_event(struct bufferevent *bev, short what, void *ctx)
 }
 
 int
-flow_link_dial(struct flow_link *link, struct errmsg *why)
+unix_link_dial(struct unix_link *link, struct errmsg *why)
 {
 	int fd = unix_connect(link->path, why);
 
@@ -127,17 +125,14 @@ flow_link_dial(struct flow_link *link, struct errmsg *why)
 	}
 	bufferevent_setcb(link->bev, on_read, NULL, on_event, link);
 	if (bufferevent_enable(link->bev, EV_READ | EV_WRITE) == -1) {
-		flow_link_hangup(link);
+		unix_link_hangup(link);
 		return errmsg_set(why, "%s: out of memory", link->path);
 	}
 	return 0;
 }
 
-int
-flow_link_ask(
-    struct flow_link *link, uint64_t id, const struct flow_request *request)
+struct evbuffer *
+unix_link_output(struct unix_link *link)
 {
-	if (link->bev == NULL)
-		return -1;
-	return flow_wire_ask(bufferevent_get_output(link->bev), id, request);
+	return link->bev != NULL ? bufferevent_get_output(link->bev) : NULL;
 }
