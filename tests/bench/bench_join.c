@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "balancer/core/flow.h"
 #include "common/arena.h"
 #include "common/flows_batch.h"
 #include "common/frame.h"
@@ -139,7 +140,9 @@ main(int argc, char *argv[])
 	read_seed(argv[2]);
 	service.name = argv[3];
 	count = (uint32_t)atoi(argv[5]);
-	bench_figure("moves.bytes_per_entry.wire", wire_bytes(), "bytes");
+	bench_figure("moves.bytes_per_entry", wire_bytes(), "bytes");
+	bench_figure(
+	    "moves.memory_per_entry", sizeof(struct flow_entry), "bytes");
 	if ((fd = unix_connect(argv[1], &why)) == -1)
 		errx(2, "%s", why.text);
 	for (uint32_t i = 0, n; i < count; i += n) {
