@@ -9,7 +9,7 @@
 #include "balancer/core/reason.h"
 #include "balancer/core/tables.h"
 
-#define XDP_LAYOUT 4u
+#define XDP_LAYOUT 5u
 
 /* Two of everything that a forwarding state consists of: one is in force. */
 #define XDP_COPIES 2u
@@ -32,22 +32,22 @@ struct xdp_room {
 };
 
 /* Map `tables`: an array of XDP_COPIES. The tables of a state may be smaller
- * than the room for them: their own masks say where hashes point. The services'
- * names, XDP_NAME_LEN bytes each, are for who takes the maps over. */
+ * than the room for them: their own masks say where hashes point. Chunks of
+ * slots are numbered as in the map of all. The services' names, XDP_NAME_LEN
+ * bytes each, are for who takes the maps over. */
 #define XDP_NAME_LEN 64
 struct xdp_head {
 	struct hash_keys keys;
 	uint32_t vip_mask, endpoint_mask;
 	uint32_t n_services, n_backends;
-	uint32_t pad[12];
+	uint32_t copy; /* that this is of */
+	uint32_t pad[11];
 };
 _Static_assert(sizeof(struct xdp_head) % 64 == 0, "whole cache lines");
 
 /* Map `slots`: an array of XDP_COPIES times chunk_mask + 1 chunks, since a
  * value must not be longer than 4 MiB before Linux 6.8; and as many more, which
  * are settled[]. */
-#define XDP_CHUNK_SHIFT 16
-#define XDP_CHUNK_SLOTS (1u << XDP_CHUNK_SHIFT)
 
 /* Map `counts`: an array of XDP_COPIES for each CPU, first those of CPU 0; each
  * begins with one number for each reason. What is forwarded is counted by

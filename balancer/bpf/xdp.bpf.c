@@ -32,7 +32,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, XDP_COPIES);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, XDP_CHUNK_SLOTS * sizeof(uint16_t));
+	__uint(value_size, SLOTS_CHUNK * sizeof(uint16_t));
 } slots SEC(".maps");
 
 struct {
@@ -94,8 +94,18 @@ struct passage {
 	uint32_t out_ifindex; /* 0: not sent */
 	struct packet packet;
 	struct route route;
-	uint8_t link[XDP_TAP_LINK]; /* as it came; only while tapped */
 };
+
+/* Constants for the verifier, and zeros for the compiler, unless it is kept
+ * from looking. (volatile alone would have it load what nobody uses.) */
+CORE_INLINE const struct xdp_room *
+loaded_room(void)
+{
+	const struct xdp_room *r = (const struct xdp_room *)&room;
+
+	__asm__("" : "+r"(r)); /* not volatile: it may be left out */
+	return r;
+}
 
 /* The lease: without it, all frames pass. */
 CORE_INLINE bool
@@ -115,17 +125,18 @@ counts_of(uint32_t copy)
 CORE_INLINE void
 count_forwarded(const struct passage *by)
 {
+	const struct xdp_room *r = loaded_room();
 	uint8_t *base = counts_of(by->copy);
 	struct xdp_count *count;
-	uint32_t service = by->route.service & room.service_mask;
-	uint32_t backend = by->route.backend & room.backend_mask;
+	uint32_t service = by->route.service & r->service_mask;
+	uint32_t backend = by->route.backend & r->backend_mask;
 
 	if (base == NULL)
 		return;
-	count = (struct xdp_count *)(base + room.service_counts_at) + service;
+	count = (struct xdp_count *)(base + r->service_counts_at) + service;
 	count->packets++;
 	count->bytes += by->packet.ip_len;
-	count = (struct xdp_count *)(base + room.backend_counts_at) + backend;
+	count = (struct xdp_count *)(base + r->backend_counts_at) + backend;
 	count->packets++;
 	count->bytes += by->packet.ip_len;
 }
@@ -150,8 +161,8 @@ drop(const struct passage *by, uint32_t reason)
 	((uint64_t *)base)[reason]++;
 	if (service == TABLES_NONE)
 		return XDP_DROP;
-	service &= room.service_mask;
-	reasons = (uint64_t *)(base + room.service_reasons_at);
+	service &= loaded_room()->service_mask;
+	reasons = (uint64_t *)(base + loaded_room()->service_reasons_at);
 	reasons[service * REASON_COUNT + reason]++;
 	return XDP_DROP;
 }
@@ -252,53 +263,62 @@ leave_to_twin(struct passage *by)
 	return XDP_PASS;
 }
 
-/* The tables of a copy, but for its slots. False: there are none, which cannot
- * be. The key is a copy of its own: what a helper has the address of stays in
- * memory, and a passage is to be in registers. */
-CORE_INLINE bool
-find_tables(uint32_t copy, struct tables *t)
+/* The tables of a copy, but for its slots. NULL: there are none, which cannot
+ * be. */
+CORE_INLINE const struct xdp_head *
+find_tables(const uint32_t *copy, struct tables *t)
 {
+	const struct xdp_room *r = loaded_room();
 	const struct xdp_head *head;
 	const uint8_t *base;
 
-	head = bpf_map_lookup_elem(&tables, &copy);
+	head = bpf_map_lookup_elem(&tables, copy);
 	if (head == NULL)
-		return false;
+		return NULL;
 	base = (const uint8_t *)head;
 	*t = (struct tables){
 	    .keys = &head->keys,
-	    .vips = (const struct vip_entry *)(base + room.vips_at),
+	    .vips = (const struct vip_entry *)(base + r->vips_at),
 	    .endpoints = (const struct endpoint_entry *)(base +
-		room.endpoints_at),
-	    .services = (const struct service_fwd *)(base + room.services_at),
-	    .backends = (const struct backend_fwd *)(base + room.backends_at),
-	    .positions = (const uint16_t *)(base + room.positions_at),
-	    .numbers = (const uint16_t *)(base + room.numbers_at),
-	    .number_mask = room.number_mask,
-	    .vip_mask = head->vip_mask & room.vip_mask,
-	    .endpoint_mask = head->endpoint_mask & room.endpoint_mask,
-	    .service_mask = room.service_mask,
-	    .backend_mask = room.backend_mask,
+		r->endpoints_at),
+	    .services = (const struct service_fwd *)(base + r->services_at),
+	    .backends = (const struct backend_fwd *)(base + r->backends_at),
+	    .positions = (const uint16_t *)(base + r->positions_at),
+	    .numbers = (const uint16_t *)(base + r->numbers_at),
+	    .number_mask = r->number_mask,
+	    .vip_mask = head->vip_mask & r->vip_mask,
+	    .endpoint_mask = head->endpoint_mask & r->endpoint_mask,
+	    .service_mask = r->service_mask,
+	    .backend_mask = r->backend_mask,
 	};
-	return true;
+	return head;
 }
 
-/* The chunk of slots that this one is in, or of settled[]. */
+/* The chunk that a slot is in; behind all of them are those of settled[]. */
 CORE_INLINE const uint16_t *
-find_chunk(uint32_t first, uint32_t copy, uint32_t slot)
+find_chunk(uint32_t slot, uint32_t behind)
 {
-	uint32_t chunk = first + copy * (room.chunk_mask + 1) +
-	    (slot >> XDP_CHUNK_SHIFT & room.chunk_mask);
+	uint32_t chunk = (slot >> SLOTS_CHUNK_SHIFT) + behind;
 
 	return bpf_map_lookup_elem(&slots, &chunk);
 }
 
+/* The same, of a packet. It waits for neither hash nor stack where the table is
+ * no longer than a chunk: then the key is there already. */
 CORE_INLINE bool
-find_slots(uint32_t copy, uint32_t slot, struct tables *t)
+find_slots(const struct route *to, struct tables *t)
 {
-	t->slots = find_chunk(0, copy, slot);
-	t->slot_mask = XDP_CHUNK_SLOTS - 1;
+	t->slots = LIKELY(to->endpoint->shift >= 64 - SLOTS_CHUNK_SHIFT)
+	    ? bpf_map_lookup_elem(&slots, &to->endpoint->chunk)
+	    : find_chunk(to->slot, 0);
+	t->slot_mask = SLOTS_CHUNK - 1;
 	return t->slots != NULL;
+}
+
+CORE_INLINE bool
+fits(const struct packet *p, const struct backend_fwd *b)
+{
+	return p->ip_len + b->overhead <= b->mtu && p->ip_len <= control.mtu;
 }
 
 /* The route's backend, if a whole TCP or UDP packet can be sent on to it as it
@@ -309,11 +329,7 @@ find_backend(const struct passage *by, const struct tables *t)
 	const struct backend_fwd *b =
 	    &t->backends[by->route.backend & t->backend_mask];
 
-	return (b->flags & BACKEND_READY) == 0 ||
-		by->packet.ip_len + b->overhead > b->mtu ||
-		by->packet.ip_len > control.mtu
-	    ? NULL
-	    : b;
+	return b->flags & BACKEND_READY && fits(&by->packet, b) ? b : NULL;
 }
 
 /* A packet whose slot asks the flow table. */
@@ -334,18 +350,23 @@ guideway_ask(const struct question *q)
 	struct route route;
 	struct tables t;
 	struct xdp_marks *m;
-	uint32_t bucket, block, zero = 0;
+	uint32_t bucket, block, copy, zero = 0;
 
-	if (q == NULL || !find_tables(q->copy, &t) ||
-	    !find_slots(q->copy, q->slot, &t))
+	if (q == NULL)
+		return NO_ANSWER;
+	copy = q->copy;
+	if (find_tables(&copy, &t) == NULL)
 		return NO_ANSWER;
 	bucket = (uint32_t)q->hash & (XDP_FLOW_BUCKETS - 1);
 	block = bucket / FLOWS_DIRTY_BUCKETS;
+	t.slots = find_chunk(q->slot, 0);
+	t.slot_mask = SLOTS_CHUNK - 1;
 	t.settled = find_chunk(
-	    XDP_COPIES * (room.chunk_mask + 1), q->copy, q->slot);
+	    q->slot, XDP_COPIES * (loaded_room()->chunk_mask + 1));
 	place.bucket = bpf_map_lookup_elem(&flows, &bucket);
 	m = bpf_map_lookup_elem(&marks, &zero);
-	if (t.settled == NULL || m == NULL || place.bucket == NULL)
+	if (t.slots == NULL || t.settled == NULL || m == NULL ||
+	    place.bucket == NULL)
 		return NO_ANSWER;
 	BARRIER_VAR(block);
 	place.dirty = &m->dirty[block & (XDP_FLOW_BLOCKS - 1)];
@@ -383,31 +404,32 @@ take(struct passage *by)
 {
 	const uint8_t *data = (const uint8_t *)(long)by->ctx->data;
 	const uint8_t *end = (const uint8_t *)(long)by->ctx->data_end;
+	const struct xdp_head *head;
 	const struct backend_fwd *b;
 	struct tables t;
 	uint32_t reason;
 
-	by->copy = *(volatile uint32_t *)&control.copy;
-	if (!find_tables(by->copy, &t))
+	if ((head = find_tables(&control.copy, &t)) == NULL)
 		return XDP_PASS;
-	reason = path_classify(&t, data, end, &by->packet, &by->route);
+	by->copy = head->copy;
+	reason = path_classify(&t, data, end, &by->packet, &by->route, true);
 	/* PASS reasons come before FORWARD, DROP reasons after it. */
 	if (reason < REASON_FORWARD)
 		return XDP_PASS;
-	if (reason != REASON_FORWARD || by->packet.kind != PACKET_FLOW ||
-	    *(volatile uint32_t *)&tap.every != 0)
+	if (reason != REASON_FORWARD || *(volatile uint32_t *)&tap.every != 0)
 		return leave_to_twin(by);
-	if (!in_force() || !find_slots(by->copy, by->route.slot, &t))
+	if (!in_force() || !find_slots(&by->route, &t))
 		return XDP_PASS;
 	if (UNLIKELY(lookup_asks(&t, &by->route)))
 		return leave_to_twin(by);
-	if (lookup_backend(&t, &by->route) != REASON_FORWARD ||
-	    (b = find_backend(by, &t)) == NULL)
+	(void)lookup_backend(&t, &by->route);
+	if ((b = find_backend(by, &t)) == NULL)
 		return XDP_PASS;
-	if (UNLIKELY(b->flags & BACKEND_REFLECT))
-		return leave_to_twin(by);
-	return b->flags & BACKEND_IPV6 ? send(by, b, ENCAP_IPV6_LEN)
-				       : send(by, b, ENCAP_IPV4_LEN);
+	/* Compared as a whole: one test for nearly all. */
+	if (LIKELY(b->flags == BACKEND_READY))
+		return send(by, b, ENCAP_IPV4_LEN);
+	return b->flags & BACKEND_REFLECT ? leave_to_twin(by)
+					  : send(by, b, ENCAP_IPV6_LEN);
 }
 
 /* The path of every packet. */
@@ -416,19 +438,20 @@ take_any(struct passage *by)
 {
 	const uint8_t *data = (const uint8_t *)(long)by->ctx->data;
 	const uint8_t *end = (const uint8_t *)(long)by->ctx->data_end;
+	const struct xdp_head *head;
 	const struct backend_fwd *b;
 	struct tables t;
 
-	by->copy = *(volatile uint32_t *)&control.copy;
-	if (!find_tables(by->copy, &t))
+	if ((head = find_tables(&control.copy, &t)) == NULL)
 		return XDP_PASS;
-	by->reason = path_classify(&t, data, end, &by->packet, &by->route);
+	by->copy = head->copy;
+	by->reason = path_classify(
+	    &t, data, end, &by->packet, &by->route, false);
 	if (by->reason < REASON_FORWARD || !in_force())
 		return XDP_PASS;
 	if (by->reason != REASON_FORWARD)
 		return drop(by, by->reason);
-	if (by->packet.kind != PACKET_FLOW ||
-	    !find_slots(by->copy, by->route.slot, &t))
+	if (by->packet.kind != PACKET_FLOW || !find_slots(&by->route, &t))
 		return XDP_PASS;
 	if (!lookup_asks(&t, &by->route))
 		(void)lookup_backend(&t, &by->route);
@@ -446,17 +469,20 @@ take_any(struct passage *by)
 
 /* Whoever captures ------------------------------------------------------- */
 
-/* False: too short to be anybody's. */
-CORE_INLINE bool
-save_link(struct passage *by)
+/* For show(). NULL: too short to be anybody's. */
+CORE_INLINE struct xdp_tap_cpu *
+save_link(struct xdp_md *ctx)
 {
-	const uint8_t *data = (const uint8_t *)(long)by->ctx->data;
-	const uint8_t *end = (const uint8_t *)(long)by->ctx->data_end;
+	const uint8_t *data = (const uint8_t *)(long)ctx->data;
+	const uint8_t *end = (const uint8_t *)(long)ctx->data_end;
+	struct xdp_tap_cpu *cpu;
+	uint32_t zero = 0;
 
 	if (data + XDP_TAP_LINK > end)
-		return false;
-	__builtin_memcpy(by->link, data, XDP_TAP_LINK);
-	return true;
+		return NULL;
+	if ((cpu = bpf_map_lookup_elem(&tap_cpus, &zero)) != NULL)
+		__builtin_memcpy(cpu->link, data, XDP_TAP_LINK);
+	return cpu;
 }
 
 /* After a gap drawn at random, as in core/sampler.h; and no more in a jiffy
@@ -484,7 +510,8 @@ is_next(struct xdp_tap_cpu *cpu, uint32_t every)
 }
 
 CORE_INLINE void
-fill_tapped(struct xdp_tapped *to, const struct passage *by, uint32_t every)
+fill_tapped(struct xdp_tapped *to, const struct passage *by,
+    const struct xdp_tap_cpu *cpu, uint32_t every)
 {
 	to->time_ns = bpf_ktime_get_ns();
 	to->weight = every;
@@ -495,7 +522,7 @@ fill_tapped(struct xdp_tapped *to, const struct passage *by, uint32_t every)
 	to->out_ifindex = by->out_ifindex;
 	to->reason = (uint16_t)by->reason;
 	to->link_len = (uint16_t)by->packet.ip;
-	__builtin_memcpy(to->link, by->link, XDP_TAP_LINK);
+	__builtin_memcpy(to->link, cpu->link, XDP_TAP_LINK);
 }
 
 /* Where the client's packet begins in the frame as it is now: it is what the
@@ -507,25 +534,23 @@ inner_at(const struct passage *by, uint32_t wire_len, uint32_t former_len)
 }
 
 CORE_INLINE void
-show(const struct passage *by, uint32_t former_len)
+show(const struct passage *by, struct xdp_tap_cpu *cpu, uint32_t former_len)
 {
-	uint32_t every = tap.every, zero = 0, len = tap.snap, reason;
+	uint32_t every = tap.every, len = tap.snap, reason;
 	uint32_t wire_len = (uint32_t)bpf_xdp_get_buff_len(by->ctx);
-	struct xdp_tap_cpu *cpu;
 	struct xdp_tapped *to;
 
 	reason = by->reason & 31;
 	if (every == 0 || (tap.reasons >> reason & 1) == 0 ||
 	    (tap.service != TABLES_NONE && tap.service != by->route.service))
 		return;
-	cpu = bpf_map_lookup_elem(&tap_cpus, &zero);
-	if (cpu == NULL || !is_next(cpu, every))
+	if (!is_next(cpu, every))
 		return;
 	if ((to = bpf_ringbuf_reserve(&tapped, sizeof(*to), 0)) == NULL) {
 		cpu->lost++;
 		return;
 	}
-	fill_tapped(to, by, every);
+	fill_tapped(to, by, cpu, every);
 	to->wire_len = wire_len;
 	to->inner_at = (uint16_t)inner_at(by, wire_len, former_len);
 	if (len > wire_len)
@@ -550,13 +575,14 @@ guideway_twin(struct xdp_md *ctx)
 {
 	struct passage by = {.ctx = ctx};
 	uint32_t len = (uint32_t)bpf_xdp_get_buff_len(ctx);
+	struct xdp_tap_cpu *cpu;
 	int action;
 
-	if (!save_link(&by))
+	if ((cpu = save_link(ctx)) == NULL)
 		return XDP_PASS;
 	action = take_any(&by);
 	if (action != XDP_PASS)
-		show(&by, len);
+		show(&by, cpu, len);
 	return action;
 }
 

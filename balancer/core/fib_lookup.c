@@ -67,6 +67,10 @@ put_vip(struct tables *t, struct vip_entry *vips, const struct addr *addr,
 	return -1;
 }
 
+_Static_assert(FORWARDING_TABLE_MIN >= SLOTS_BLOCK &&
+	SLOTS_CHUNK / SLOTS_BLOCK - 1 <= UINT8_MAX,
+    "an endpoint can say where each table begins");
+
 static int
 put_endpoint(struct tables *t, struct endpoint_entry *endpoints,
     const struct forwarding_endpoint *from, uint32_t vip, uint32_t service)
@@ -87,10 +91,13 @@ put_endpoint(struct tables *t, struct endpoint_entry *endpoints,
 			continue;
 		*e = (struct endpoint_entry){
 		    .key = ENDPOINT_KEY(vip, from->protocol, port),
-		    .first_slot = fwd->first_slot,
+		    .chunk = fwd->first_slot / SLOTS_CHUNK,
 		    .service = (uint16_t)service,
-		    .shift = (uint8_t)fwd->shift,
-		    .flags = (uint8_t)fwd->flags,
+		    .block = (uint8_t)(fwd->first_slot % SLOTS_CHUNK /
+			SLOTS_BLOCK),
+		    .shift = fwd->flags & SERVICE_NO_BACKEND
+			? 0
+			: (uint8_t)fwd->shift,
 		};
 		return 0;
 	}

@@ -268,10 +268,8 @@ place_service(struct builder *b, size_t service)
 	b->histories[s->region] = h;
 	fib->regions[s->region] = (struct fib_region){.table = s->table,
 	    .service = s,
-	    .first_slot = (uint32_t)b->n_slots,
 	    .size = b->state->services[service].table_size,
 	    .moves = moves};
-	b->n_slots += b->state->services[service].table_size;
 	return 0;
 }
 
@@ -295,6 +293,20 @@ fib_put_slot(
 	fib->settled[at] = settled;
 	fib->slots[at] = position;
 	fib->changed[chunk / 64] |= (uint64_t)1 << chunk % 64;
+}
+
+/* The largest first: so each begins at a multiple of its own size, which is a
+ * power of two (struct endpoint_entry counts on it), and none leaves a gap. */
+static void
+place_regions(struct builder *b)
+{
+	for (uint32_t size = FORWARDING_TABLE_MAX; size > 0; size /= 2)
+		for (size_t i = 0; i < b->fib->n_regions; i++)
+			if (b->fib->regions[i].size == size) {
+				b->fib->regions[i].first_slot = (uint32_t)
+								    b->n_slots;
+				b->n_slots += size;
+			}
 }
 
 static int
@@ -345,6 +357,7 @@ build_regions(struct builder *b)
 	for (size_t i = 0; i < n; i++)
 		if (fib->services[i].table != NULL && place_service(b, i) == -1)
 			return -1;
+	place_regions(b);
 	if (alloc_slots(b) == -1)
 		return -1;
 	for (size_t i = 0; i < fib->n_regions; i++)

@@ -136,8 +136,8 @@ classify(const struct passage *by, const struct frame *frame, struct transit *t)
 	struct route *route = &t->route;
 
 	t->frame = frame;
-	t->reason = path_classify(
-	    by->tables, frame->data, frame->data + frame->len, &p, route);
+	t->reason = path_classify(by->tables, frame->data,
+	    frame->data + frame->len, &p, route, false);
 	if (UNLIKELY(t->reason != REASON_FORWARD)) {
 		/* Headers that seem broken: the capture ends in them. */
 		if (t->reason == REASON_DROP_MALFORMED &&

@@ -144,7 +144,7 @@ forward_parse_again(const struct transit *t, struct packet *p)
 		parse_ipv6_addresses(data, end, p);
 	else
 		parse_ipv4_addresses(data, end, p);
-	parse_transport(data, end, p);
+	parse_transport(data, end, p, false);
 }
 
 static struct frag_key

@@ -14,7 +14,8 @@ struct route {
 	uint64_t vip_sum; /* of the destination: tuple_hash.h */
 	uint32_t vip;
 	uint32_t service;
-	uint32_t slot; /* in tables.slots */
+	const struct endpoint_entry *endpoint; /* of the service */
+	uint32_t slot;                         /* in tables.slots */
 	uint32_t backend;
 };
 
@@ -35,6 +36,14 @@ lookup_same_addr(const uint32_t a[4], const uint32_t b[4])
 		   (lookup_half(a + 2) ^ lookup_half(b + 2))) == 0;
 }
 
+CORE_INLINE bool
+lookup_vip_is(const struct vip_entry *e, uint64_t first, uint64_t second)
+{
+	const uint8_t *addr = (const uint8_t *)e->addr;
+
+	return ((load64(addr) ^ first) | (load64(addr + 8) ^ second)) == 0;
+}
+
 /* The places behind the one that the hash points at. The address comes by
  * value: a pointer to it would keep all of a struct packet in memory. */
 CORE_SELDOM uint32_t
@@ -44,8 +53,7 @@ lookup_vip_next(
 	for (uint32_t i = 1; i < TABLES_PROBE; i++) {
 		const struct vip_entry *e = &t->vips[(at + i) & t->vip_mask];
 
-		if (lookup_half(e->addr) == first &&
-		    lookup_half(e->addr + 2) == second)
+		if (lookup_vip_is(e, first, second))
 			return e->vip;
 		if (e->vip == TABLES_NONE)
 			break;
@@ -58,13 +66,14 @@ lookup_vip_next(
 CORE_INLINE uint32_t
 lookup_vip(const struct tables *t, const uint32_t addr[4], uint64_t sum)
 {
+	uint64_t first = lookup_half(addr), second = lookup_half(addr + 2);
 	uint32_t at = vip_hash(sum);
 	const struct vip_entry *e = &t->vips[at & t->vip_mask];
 
 	/* A free place has TABLES_NONE: no matter what its address is. */
-	if (LIKELY(lookup_same_addr(e->addr, addr)) || e->vip == TABLES_NONE)
+	if (LIKELY(lookup_vip_is(e, first, second)) || e->vip == TABLES_NONE)
 		return e->vip;
-	return lookup_vip_next(t, lookup_half(addr), lookup_half(addr + 2), at);
+	return lookup_vip_next(t, first, second, at);
 }
 
 CORE_SELDOM const struct endpoint_entry *
@@ -127,11 +136,12 @@ lookup_slot(const struct tables *t, const struct packet *p, struct route *route)
 	if (e == NULL)
 		return REASON_DROP_NO_SERVICE;
 	route->service = e->service;
-	if (e->flags & SERVICE_NO_BACKEND)
+	if (UNLIKELY(e->shift == 0))
 		return REASON_DROP_NO_BACKEND;
 	route->hash = tuple_hash(
 	    t->keys, p->source, p->destination, p->ports, p->protocol, p->is6);
-	route->slot = e->first_slot +
+	route->endpoint = e;
+	route->slot = e->chunk * SLOTS_CHUNK + e->block * SLOTS_BLOCK +
 	    (uint32_t)(route->hash >> (e->shift & 63));
 	return REASON_FORWARD;
 }

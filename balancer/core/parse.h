@@ -54,6 +54,11 @@ enum {
 #define PARSE_OFFSET         0x1fff /* in units of 8 bytes */
 #define PARSE_IS_FRAGMENT    (PARSE_MORE_FRAGMENTS | PARSE_OFFSET)
 
+/* Who asks about plain packets only, TCP and UDP without fragments, options and
+ * extension headers, has this answer for each other one: a constant, with which
+ * the compiler leaves out all that is for those. */
+#define PARSE_NOT_PLAIN ((enum reason)REASON_COUNT)
+
 /* What a packet for a VIP is. */
 enum packet_kind {
 	PACKET_FLOW,           /* whole, with ports */
@@ -196,7 +201,8 @@ parse_ipv4_checksum_ok(
 
 /* The rest of the IPv4 header. */
 CORE_INLINE enum reason
-parse_ipv4(const uint8_t *data, const uint8_t *end, struct packet *p)
+parse_ipv4(
+    const uint8_t *data, const uint8_t *end, struct packet *p, bool plain)
 {
 	const uint8_t *ip = data + p->ip;
 	uint32_t header_len;
@@ -204,6 +210,12 @@ parse_ipv4(const uint8_t *data, const uint8_t *end, struct packet *p)
 	if (ip + IPV4_LEN > end)
 		return REASON_DROP_MALFORMED;
 	header_len = (ip[0] & 0xfu) * 4;
+	if (plain) {
+		if (UNLIKELY(header_len != IPV4_LEN ||
+			(load16(ip + 6) & BE16(PARSE_IS_FRAGMENT)) != 0))
+			return PARSE_NOT_PLAIN;
+		header_len = IPV4_LEN;
+	}
 	p->ip_len = FROM_BE16(load16(ip + 2));
 	if (UNLIKELY(header_len < IPV4_LEN || p->ip_len < header_len ||
 		p->ip_len > (uint64_t)(end - ip)))
@@ -213,7 +225,7 @@ parse_ipv4(const uint8_t *data, const uint8_t *end, struct packet *p)
 	p->traffic_class = ip[1];
 	p->protocol = ip[9];
 	p->transport = p->ip + header_len;
-	p->fragment = FROM_BE16(load16(ip + 6));
+	p->fragment = plain ? 0 : FROM_BE16(load16(ip + 6));
 	p->fragment_id = load16(ip + 4);
 	return REASON_FORWARD;
 }
@@ -275,7 +287,8 @@ parse_ipv6_extensions(const uint8_t *data, const uint8_t *end, struct packet *p)
 
 /* The rest of the IPv6 header and its extensions. */
 CORE_INLINE enum reason
-parse_ipv6(const uint8_t *data, const uint8_t *end, struct packet *p)
+parse_ipv6(
+    const uint8_t *data, const uint8_t *end, struct packet *p, bool plain)
 {
 	const uint8_t *ip = data + p->ip;
 	enum reason reason;
@@ -291,6 +304,9 @@ parse_ipv6(const uint8_t *data, const uint8_t *end, struct packet *p)
 	/* RFC 8200: only the source fragments. */
 	p->fragment = PARSE_DONT_FRAGMENT;
 	p->fragment_id = 0;
+	if (plain)
+		return parse_is_extension(p->protocol) ? PARSE_NOT_PLAIN
+						       : REASON_FORWARD;
 	reason = parse_ipv6_extensions(data, end, p);
 	if (reason == REASON_FORWARD && p->transport > p->ip + p->ip_len)
 		return REASON_DROP_MALFORMED;
@@ -326,7 +342,8 @@ parse_other(struct packet *p)
 
 /* Kind and ports of a packet whose IP headers are read. */
 CORE_INLINE enum reason
-parse_ports(const uint8_t *data, const uint8_t *end, struct packet *p)
+parse_ports(
+    const uint8_t *data, const uint8_t *end, struct packet *p, bool plain)
 {
 	const uint8_t *transport = data + p->transport;
 	uint32_t least = p->protocol == PROTOCOL_TCP ? TCP_LEN : UDP_LEN;
@@ -335,8 +352,8 @@ parse_ports(const uint8_t *data, const uint8_t *end, struct packet *p)
 	p->kind = PACKET_FLOW;
 	if (UNLIKELY(
 		p->protocol != PROTOCOL_TCP && p->protocol != PROTOCOL_UDP))
-		return parse_other(p);
-	if (UNLIKELY((p->fragment & PARSE_IS_FRAGMENT) != 0)) {
+		return plain ? PARSE_NOT_PLAIN : parse_other(p);
+	if (UNLIKELY(!plain && (p->fragment & PARSE_IS_FRAGMENT) != 0)) {
 		p->kind = PACKET_LATER_FRAGMENT;
 		if ((p->fragment & PARSE_OFFSET) != 0)
 			return REASON_FORWARD;
@@ -414,14 +431,16 @@ parse_quote(const uint8_t *data, const uint8_t *end, uint32_t at, bool is6,
 
 /* Everything behind the addresses, for a packet that is for a VIP. */
 CORE_INLINE enum reason
-parse_transport(const uint8_t *data, const uint8_t *end, struct packet *p)
+parse_transport(
+    const uint8_t *data, const uint8_t *end, struct packet *p, bool plain)
 {
 	enum reason reason;
 
-	reason = p->is6 ? parse_ipv6(data, end, p) : parse_ipv4(data, end, p);
+	reason = p->is6 ? parse_ipv6(data, end, p, plain)
+			: parse_ipv4(data, end, p, plain);
 	if (reason != REASON_FORWARD)
 		return reason;
-	return parse_ports(data, end, p);
+	return parse_ports(data, end, p, plain);
 }
 
 #endif

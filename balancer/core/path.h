@@ -14,7 +14,7 @@
 /* From the VIP lookup on; inlined once for each IP version. */
 CORE_INLINE enum reason
 path_resolve(const struct tables *t, const uint8_t *data, const uint8_t *end,
-    struct packet *p, struct route *route)
+    struct packet *p, struct route *route, bool plain)
 {
 	enum reason reason;
 
@@ -22,7 +22,7 @@ path_resolve(const struct tables *t, const uint8_t *data, const uint8_t *end,
 	route->vip = lookup_vip(t, p->destination, route->vip_sum);
 	if (UNLIKELY(route->vip == TABLES_NONE))
 		return REASON_PASS_NOT_VIP;
-	reason = parse_transport(data, end, p);
+	reason = parse_transport(data, end, p, plain);
 	if (UNLIKELY(reason != REASON_FORWARD ||
 		p->kind == PACKET_LATER_FRAGMENT || p->kind == PACKET_ICMP))
 		return reason;
@@ -31,10 +31,11 @@ path_resolve(const struct tables *t, const uint8_t *data, const uint8_t *end,
 
 /* REASON_FORWARD: p->kind says which way to go on; *route has service, hash and
  * slot for PACKET_FLOW and PACKET_FIRST_FRAGMENT, the VIP for all. Any other
- * reason is final, and *route has what was known by then. */
+ * reason is final, and *route has what was known by then. plain: a packet for
+ * a VIP that is not may be PARSE_NOT_PLAIN. */
 CORE_INLINE enum reason
 path_classify(const struct tables *t, const uint8_t *data, const uint8_t *end,
-    struct packet *p, struct route *route)
+    struct packet *p, struct route *route, bool plain)
 {
 	enum reason reason;
 	be16 ethertype;
@@ -48,13 +49,13 @@ path_classify(const struct tables *t, const uint8_t *data, const uint8_t *end,
 	if (ethertype == BE16(ETHERTYPE_IPV4)) {
 		reason = parse_ipv4_addresses(data, end, p);
 		return LIKELY(reason == REASON_FORWARD)
-		    ? path_resolve(t, data, end, p, route)
+		    ? path_resolve(t, data, end, p, route, plain)
 		    : reason;
 	}
 	if (ethertype == BE16(ETHERTYPE_IPV6)) {
 		reason = parse_ipv6_addresses(data, end, p);
 		return LIKELY(reason == REASON_FORWARD)
-		    ? path_resolve(t, data, end, p, route)
+		    ? path_resolve(t, data, end, p, route, plain)
 		    : reason;
 	}
 	return REASON_PASS_NOT_IP;

@@ -50,12 +50,21 @@ struct service_fwd {
 };
 _Static_assert(sizeof(struct service_fwd) == 16, "four a cache line");
 
-/* What each packet needs of its service stands here, one load nearer. */
+/* Slots are counted in chunks and in blocks. A table of 2^k slots begins at a
+ * multiple of 2^k: no more than a chunk, it lies within one. */
+#define SLOTS_CHUNK_SHIFT 16
+#define SLOTS_CHUNK       (1u << SLOTS_CHUNK_SHIFT)
+#define SLOTS_BLOCK       (1u << 8)
+
+/* What each packet needs of its service stands here, one load nearer. The chunk
+ * is a word of its own for a program that has chunks in a map: it is the key,
+ * and known before the packet's hash. */
 struct endpoint_entry {
 	uint64_t key;
-	uint32_t first_slot;
+	uint32_t chunk; /* in which its slots begin ... */
 	uint16_t service;
-	uint8_t shift, flags;
+	uint8_t block; /* ... with this block */
+	uint8_t shift; /* of struct service_fwd; 0: SERVICE_NO_BACKEND */
 };
 _Static_assert(sizeof(struct endpoint_entry) == 16, "four a cache line");
 

@@ -106,7 +106,7 @@ xdp_room_for(struct xdp_room *room, const struct tables *t,
 	    .backend_mask = larger(t->backend_mask, least->backend_mask),
 	    .number_mask = larger(t->number_mask, least->number_mask),
 	    .chunk_mask = larger(
-		t->slot_mask >> XDP_CHUNK_SHIFT, least->chunk_mask),
+		t->slot_mask >> SLOTS_CHUNK_SHIFT, least->chunk_mask),
 	    .cpus = (uint32_t)cpus,
 	};
 	if (lay_out(room) == -1)
@@ -125,7 +125,7 @@ xdp_room_holds(const struct xdp_room *room, const struct tables *t)
 	    t->service_mask <= room->service_mask &&
 	    t->backend_mask <= room->backend_mask &&
 	    t->number_mask <= room->number_mask &&
-	    t->slot_mask >> XDP_CHUNK_SHIFT <= room->chunk_mask;
+	    t->slot_mask >> SLOTS_CHUNK_SHIFT <= room->chunk_mask;
 }
 
 /* Objects -------------------------------------------------------------- */
@@ -281,7 +281,7 @@ xdp_object_slots(const struct xdp_object *o, uint32_t copy)
 {
 	size_t chunks = (size_t)o->room.chunk_mask + 1;
 
-	return (uint16_t *)o->slots + copy * chunks * XDP_CHUNK_SLOTS;
+	return (uint16_t *)o->slots + copy * chunks * SLOTS_CHUNK;
 }
 
 uint16_t *

@@ -127,19 +127,34 @@ for_program(struct xdp_plane *plane, const struct xdp_object *o,
 }
 
 static void
+write_endpoints(const struct copy *to, const struct tables *t)
+{
+	const struct xdp_room *room = &to->object->room;
+	struct endpoint_entry *e = (struct endpoint_entry *)(xdp_object_tables(
+								 to->object,
+								 to->number) +
+	    room->endpoints_at);
+
+	for (size_t i = 0; i <= t->endpoint_mask; i++) {
+		e[i] = t->endpoints[i];
+		e[i].chunk += to->number * (room->chunk_mask + 1);
+	}
+}
+
+static void
 write_tables(const struct copy *to, const struct tables *t)
 {
 	const struct xdp_room *room = &to->object->room;
 	uint8_t *base = xdp_object_tables(to->object, to->number);
 	struct xdp_head *head = (struct xdp_head *)base;
 
+	head->copy = to->number;
 	head->keys = *t->keys;
 	head->vip_mask = t->vip_mask;
 	head->endpoint_mask = t->endpoint_mask;
 	memcpy(base + room->vips_at, t->vips,
 	    ((size_t)t->vip_mask + 1) * sizeof(*t->vips));
-	memcpy(base + room->endpoints_at, t->endpoints,
-	    ((size_t)t->endpoint_mask + 1) * sizeof(*t->endpoints));
+	write_endpoints(to, t);
 	memcpy(base + room->services_at, t->services,
 	    ((size_t)t->service_mask + 1) * sizeof(*t->services));
 	/* Numbers that this state does not know, and entries may. */

@@ -149,6 +149,47 @@ START_TEST(many)
 }
 END_TEST
 
+/* Tables of all sizes, in an order that would leave gaps, have their places
+ * where an endpoint can say them, and no slot in common. */
+START_TEST(places_of_tables)
+{
+	static const uint32_t sizes[] = {FORWARDING_TABLE_MIN, SLOTS_CHUNK,
+	    2 * SLOTS_CHUNK, 1024, FORWARDING_TABLE_MAX, 4096};
+	struct forwarding *state = fixture_state();
+	const struct endpoint_entry *e;
+	const struct service_fwd *s;
+	struct errmsg why = {""};
+	uint64_t sum = 0, end = 0;
+	struct fib *mixed;
+
+	for (size_t i = 0; i < state->n_services; i++)
+		state->services[i].table_size = sizes[i % ROWS(sizes)];
+	mixed = fib_new(state, NULL, 0, &why);
+	ck_assert_msg(mixed != NULL, "%s", why.text);
+	for (size_t i = 0; i <= mixed->tables.endpoint_mask; i++) {
+		e = &mixed->endpoints[i];
+		if (e->key == ENDPOINT_FREE || e->shift == 0)
+			continue;
+		s = &mixed->services_fwd[e->service];
+		ck_assert_uint_eq(e->shift, s->shift);
+		ck_assert_uint_eq(
+		    e->chunk * SLOTS_CHUNK + e->block * SLOTS_BLOCK,
+		    s->first_slot);
+	}
+	for (size_t i = 0; i < mixed->n_regions; i++) {
+		const struct fib_region *r = &mixed->regions[i];
+
+		ck_assert_uint_eq(r->first_slot % r->size, 0);
+		sum += r->size;
+		if (r->first_slot + r->size > end)
+			end = r->first_slot + r->size;
+	}
+	ck_assert_uint_gt(mixed->n_regions, ROWS(sizes) / 2);
+	ck_assert_uint_eq(sum, end);
+	fib_free(mixed);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -159,6 +200,7 @@ make_suite(void)
 	tcase_add_loop_test(tc, services, 0, ROWS(rows));
 	tcase_add_test(tc, destination_port);
 	tcase_add_loop_test(tc, many, 0, 8);
+	tcase_add_test(tc, places_of_tables);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -40,7 +40,7 @@ parse(const uint8_t *data, const uint8_t *end, struct packet *p)
 		reason = parse_ipv6_addresses(data, end, p);
 	else
 		return REASON_PASS_NOT_IP;
-	return reason == REASON_FORWARD ? parse_transport(data, end, p)
+	return reason == REASON_FORWARD ? parse_transport(data, end, p, false)
 					: reason;
 }
 
