@@ -31,7 +31,10 @@ struct xdp_tap_cpu {
 	uint64_t lost; /* records that the ring had no room for */
 	uint32_t gap;  /* packets up to and with the next */
 	uint32_t left; /* records, in this jiffy */
-	uint8_t link[XDP_TAP_LINK]; /* of the packet on its way, as it came */
+	/* Of the frame on its way, as it came. */
+	uint32_t came_len;
+	uint32_t pad;
+	uint8_t link[XDP_TAP_LINK];
 };
 
 /* A packet, in the ring: its bytes as it leaves, or was dropped, and what they

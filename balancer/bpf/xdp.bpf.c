@@ -80,6 +80,8 @@ struct {
 } tap_cpus SEC(".maps");
 
 const volatile struct xdp_room room;
+/* The key of maps with one entry; here, not on the stack, which is short. */
+static const uint32_t only;
 struct xdp_control control;
 /* In a map of its own, since the one of `control` may be a former process's. */
 struct xdp_tap tap SEC(".data.tap") = {0};
@@ -332,12 +334,21 @@ find_backend(const struct passage *by, const struct tables *t)
 	return b->flags & BACKEND_READY && fits(&by->packet, b) ? b : NULL;
 }
 
-/* A packet whose slot asks the flow table. */
+/* A packet whose slot asks the flow table. In a map, for the stack is short,
+ * and Linux 6.1 counts a function's in steps of 32 bytes. */
 struct question {
 	uint64_t hash;
 	uint32_t copy, service, slot;
 	uint32_t packet; /* enum flow_packet */
 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct question);
+} questions SEC(".maps");
+
 #define NO_ANSWER UINT32_MAX
 
 /* The position of its backend; NO_ANSWER: it cannot be asked. A function of its
@@ -350,7 +361,7 @@ guideway_ask(const struct question *q)
 	struct route route;
 	struct tables t;
 	struct xdp_marks *m;
-	uint32_t bucket, block, copy, zero = 0;
+	uint32_t bucket, block, copy;
 
 	if (q == NULL)
 		return NO_ANSWER;
@@ -364,7 +375,7 @@ guideway_ask(const struct question *q)
 	t.settled = find_chunk(
 	    q->slot, XDP_COPIES * (loaded_room()->chunk_mask + 1));
 	place.bucket = bpf_map_lookup_elem(&flows, &bucket);
-	m = bpf_map_lookup_elem(&marks, &zero);
+	m = bpf_map_lookup_elem(&marks, &only);
 	if (t.slots == NULL || t.settled == NULL || m == NULL ||
 	    place.bucket == NULL)
 		return NO_ANSWER;
@@ -385,15 +396,16 @@ ask(struct passage *by, const uint8_t *data, const uint8_t *end)
 	uint8_t tcp_flags = p->protocol == PROTOCOL_TCP
 	    ? parse_tcp_flags(data, end, p->transport)
 	    : 0;
-	const struct question q = {
-	    .hash = by->route.hash,
-	    .copy = by->copy,
-	    .service = by->route.service,
-	    .slot = by->route.slot,
-	    .packet = flow_packet(p->protocol, tcp_flags),
-	};
+	struct question *q = bpf_map_lookup_elem(&questions, &only);
 
-	by->route.backend = guideway_ask(&q);
+	if (q == NULL)
+		return false;
+	q->hash = by->route.hash;
+	q->copy = by->copy;
+	q->service = by->route.service;
+	q->slot = by->route.slot;
+	q->packet = flow_packet(p->protocol, tcp_flags);
+	by->route.backend = guideway_ask(q);
 	return by->route.backend != NO_ANSWER;
 }
 
@@ -469,20 +481,25 @@ take_any(struct passage *by)
 
 /* Whoever captures ------------------------------------------------------- */
 
-/* For show(). NULL: too short to be anybody's. */
 CORE_INLINE struct xdp_tap_cpu *
+tap_cpu(void)
+{
+	return bpf_map_lookup_elem(&tap_cpus, &only);
+}
+
+/* For show(). False: too short to be anybody's. */
+CORE_INLINE bool
 save_link(struct xdp_md *ctx)
 {
 	const uint8_t *data = (const uint8_t *)(long)ctx->data;
 	const uint8_t *end = (const uint8_t *)(long)ctx->data_end;
-	struct xdp_tap_cpu *cpu;
-	uint32_t zero = 0;
+	struct xdp_tap_cpu *cpu = tap_cpu();
 
-	if (data + XDP_TAP_LINK > end)
-		return NULL;
-	if ((cpu = bpf_map_lookup_elem(&tap_cpus, &zero)) != NULL)
-		__builtin_memcpy(cpu->link, data, XDP_TAP_LINK);
-	return cpu;
+	if (cpu == NULL || data + XDP_TAP_LINK > end)
+		return false;
+	__builtin_memcpy(cpu->link, data, XDP_TAP_LINK);
+	cpu->came_len = (uint32_t)bpf_xdp_get_buff_len(ctx);
+	return true;
 }
 
 /* After a gap drawn at random, as in core/sampler.h; and no more in a jiffy
@@ -534,17 +551,18 @@ inner_at(const struct passage *by, uint32_t wire_len, uint32_t former_len)
 }
 
 CORE_INLINE void
-show(const struct passage *by, struct xdp_tap_cpu *cpu, uint32_t former_len)
+show(const struct passage *by)
 {
-	uint32_t every = tap.every, len = tap.snap, reason;
+	uint32_t every = tap.every, len = tap.snap, last, reason;
 	uint32_t wire_len = (uint32_t)bpf_xdp_get_buff_len(by->ctx);
+	struct xdp_tap_cpu *cpu;
 	struct xdp_tapped *to;
 
 	reason = by->reason & 31;
 	if (every == 0 || (tap.reasons >> reason & 1) == 0 ||
 	    (tap.service != TABLES_NONE && tap.service != by->route.service))
 		return;
-	if (!is_next(cpu, every))
+	if ((cpu = tap_cpu()) == NULL || !is_next(cpu, every))
 		return;
 	if ((to = bpf_ringbuf_reserve(&tapped, sizeof(*to), 0)) == NULL) {
 		cpu->lost++;
@@ -552,14 +570,17 @@ show(const struct passage *by, struct xdp_tap_cpu *cpu, uint32_t former_len)
 	}
 	fill_tapped(to, by, cpu, every);
 	to->wire_len = wire_len;
-	to->inner_at = (uint16_t)inner_at(by, wire_len, former_len);
+	to->inner_at = (uint16_t)inner_at(by, wire_len, cpu->came_len);
 	if (len > wire_len)
 		len = wire_len;
-	BARRIER_VAR(len);
 	if (len > XDP_TAP_DATA)
 		len = XDP_TAP_DATA;
 	to->len = len;
-	if (len == 0 || bpf_xdp_load_bytes(by->ctx, 0, to->data, len) != 0) {
+	/* Linux 6.1 draws nothing from a comparison with 0. */
+	last = len - 1;
+	BARRIER_VAR(last);
+	if (last >= XDP_TAP_DATA ||
+	    bpf_xdp_load_bytes(by->ctx, 0, to->data, last + 1) != 0) {
 		bpf_ringbuf_discard(to, 0);
 		return;
 	}
@@ -574,15 +595,13 @@ int
 guideway_twin(struct xdp_md *ctx)
 {
 	struct passage by = {.ctx = ctx};
-	uint32_t len = (uint32_t)bpf_xdp_get_buff_len(ctx);
-	struct xdp_tap_cpu *cpu;
 	int action;
 
-	if ((cpu = save_link(ctx)) == NULL)
+	if (!save_link(ctx))
 		return XDP_PASS;
 	action = take_any(&by);
 	if (action != XDP_PASS)
-		show(&by, cpu, len);
+		show(&by);
 	return action;
 }
 

@@ -417,7 +417,7 @@ parse(struct bench *b, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct bench b = {.pairs = 50, .seconds = 0.2, .cores = 1};
+	struct bench b = {.pairs = 100, .seconds = 0.2, .cores = 1};
 
 	libbpf_set_print(quiet);
 	parse(&b, argc, argv);
