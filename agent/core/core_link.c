@@ -19,6 +19,10 @@
 /* Building tables may take it a while: 1 us a slot is sixty times what a slot
  * takes. Without this a very large plan would be sent again for ever. */
 #define PATIENCE_PER_SLOT_US 1
+/* The first state of a balancer, or one for which it needs more room, has the
+ * kernel check an XDP program: a second, on a busy machine three. What
+ * forwarded before goes on meanwhile. */
+#define PROGRAM_US 5000000
 
 /* Is it alive, and fit to forward? */
 #define PING_EVERY_MS 150
@@ -51,7 +55,8 @@ link_silent_at(const struct core *core)
 	if (core->link != LINK_UP || core->n_asked == 0)
 		return (struct mono){INT64_MAX};
 	if (core->asked[0].what == ASK_INSTALL && core->plan != NULL)
-		us += (int64_t)(plan_slots(core->plan) / SILENCE_SLOTS_PER_US);
+		us += PROGRAM_US +
+		    (int64_t)(plan_slots(core->plan) / SILENCE_SLOTS_PER_US);
 	return (struct mono){core->oldest_since.us + us};
 }
 
@@ -156,7 +161,8 @@ link_install(struct core *core, struct mono now, struct core_outputs *out)
 		core->retry_at = after_ms(now, RETRY_MIN_MS);
 		return;
 	}
-	a->patience_us += plan_slots(core->plan) * PATIENCE_PER_SLOT_US;
+	a->patience_us += PROGRAM_US +
+	    plan_slots(core->plan) * PATIENCE_PER_SLOT_US;
 	core->install_id = a->id;
 	announce_install(core);
 	o = core_put(out, CORE_INSTALL);

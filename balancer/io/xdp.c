@@ -24,7 +24,7 @@
 #include "common/log.h"
 
 /* The least that a program goes on without us: a restart takes less. */
-#define LEASE_MIN_S 15
+#define LEASE_MIN_S 20
 /* A backend that moves to another interface is handed up for so long. */
 #define SETTLE_MS 10
 

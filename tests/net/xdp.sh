@@ -386,13 +386,13 @@ ingress_made_anew() {
 	forwards_in_the_kernel
 }
 
-# Its balancer is gone for good: all passes, after agent_grace or 15 s.
+# Its balancer is gone for good: all passes, after agent_grace or 20 s.
 lease_runs_out() {
 	end_balancer KILL
 	start_capture
 	send 203.0.113.10 100 1000
 	wait_until 5 capture_has 100 || return 1
-	sleep 16
+	sleep 21
 	send 203.0.113.10 100 1000
 	sleep 0.5
 	stop_capture

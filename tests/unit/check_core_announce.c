@@ -337,8 +337,8 @@ successor(int64_t ms)
 /* The device stands, held for a successor: so do the routes. */
 static const struct {
 	int64_t away_ms, install_ms;
-} restarts[] = {
-    {0, 0}, {300, 0}, {900, 300}, {3000, 0}, {4000, 700}, {10000, 700}};
+} restarts[] = {{0, 0}, {300, 0}, {900, 300}, {3000, 0}, {4000, 700},
+    {10000, 700}, {300, 1500}, {11000, 4500}};
 
 START_TEST(a_restart_with_the_device_changes_nothing)
 {
