@@ -32,7 +32,8 @@
 
 /* One that forwards answers within milliseconds, or, while it builds tables, a
  * few times later than they take (10 to 20 ns a slot). With the time between
- * two pings, what hangs is withdrawn within a second. */
+ * two pings, what hangs is withdrawn within a second; PROGRAM_US later if it
+ * hangs over a state. */
 #define SILENCE_US           750000
 #define SILENCE_SLOTS_PER_US 10
 

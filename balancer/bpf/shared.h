@@ -45,11 +45,11 @@ struct xdp_head {
 };
 _Static_assert(sizeof(struct xdp_head) % 64 == 0, "whole cache lines");
 
-/* Map `slots`: an array of XDP_COPIES times chunk_mask + 1 chunks, since a
- * value must not be longer than 4 MiB before Linux 6.8; and as many more, which
- * are settled[]. */
-
-/* Map `counts`: an array of XDP_COPIES for each CPU, first those of CPU 0; each
+/* Map `slots`: an array of XDP_COPIES times chunk_mask + 1 chunks of
+ * SLOTS_CHUNK, since a value must not be longer than 4 MiB before Linux 6.8;
+ * and as many more, which are settled[].
+ *
+ * Map `counts`: an array of XDP_COPIES for each CPU, first those of CPU 0; each
  * begins with one number for each reason. What is forwarded is counted by
  * service and by backend, and its reasons follow from that. One CPU more than
  * there are is the ledger: what was counted before, and in user space. */

@@ -488,7 +488,8 @@ tap_cpu(void)
 	return bpf_map_lookup_elem(&tap_cpus, &only);
 }
 
-/* For show(). False: too short to be anybody's. */
+/* For show(), and always: to ask first whether anybody looks on would double
+ * what the verifier goes through. False: too short to be anybody's. */
 CORE_INLINE bool
 save_link(struct xdp_md *ctx)
 {

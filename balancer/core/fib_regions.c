@@ -300,13 +300,18 @@ fib_put_slot(
 static void
 place_regions(struct builder *b)
 {
-	for (uint32_t size = FORWARDING_TABLE_MAX; size > 0; size /= 2)
-		for (size_t i = 0; i < b->fib->n_regions; i++)
-			if (b->fib->regions[i].size == size) {
-				b->fib->regions[i].first_slot = (uint32_t)
-								    b->n_slots;
-				b->n_slots += size;
-			}
+	uint32_t size = FORWARDING_TABLE_MAX;
+
+	for (; size >= FORWARDING_TABLE_MIN; size /= 2) {
+		for (size_t i = 0; i < b->fib->n_regions; i++) {
+			struct fib_region *r = &b->fib->regions[i];
+
+			if (r->size != size)
+				continue;
+			r->first_slot = (uint32_t)b->n_slots;
+			b->n_slots += size;
+		}
+	}
 }
 
 static int

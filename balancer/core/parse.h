@@ -210,12 +210,10 @@ parse_ipv4(
 	if (ip + IPV4_LEN > end)
 		return REASON_DROP_MALFORMED;
 	header_len = (ip[0] & 0xfu) * 4;
-	if (plain) {
-		if (UNLIKELY(header_len != IPV4_LEN ||
-			(load16(ip + 6) & BE16(PARSE_IS_FRAGMENT)) != 0))
-			return PARSE_NOT_PLAIN;
-		header_len = IPV4_LEN;
-	}
+	if (UNLIKELY(plain &&
+		(header_len != IPV4_LEN ||
+		    (load16(ip + 6) & BE16(PARSE_IS_FRAGMENT)) != 0)))
+		return PARSE_NOT_PLAIN;
 	p->ip_len = FROM_BE16(load16(ip + 2));
 	if (UNLIKELY(header_len < IPV4_LEN || p->ip_len < header_len ||
 		p->ip_len > (uint64_t)(end - ip)))
@@ -225,7 +223,7 @@ parse_ipv4(
 	p->traffic_class = ip[1];
 	p->protocol = ip[9];
 	p->transport = p->ip + header_len;
-	p->fragment = plain ? 0 : FROM_BE16(load16(ip + 6));
+	p->fragment = FROM_BE16(load16(ip + 6));
 	p->fragment_id = load16(ip + 4);
 	return REASON_FORWARD;
 }

@@ -126,18 +126,14 @@ for_program(struct xdp_plane *plane, const struct xdp_object *o,
 	return b;
 }
 
+/* Chunks of slots are numbered from those of copy 0 on. */
 static void
-write_endpoints(const struct copy *to, const struct tables *t)
+write_endpoints(
+    struct endpoint_entry *e, const struct tables *t, uint32_t first_chunk)
 {
-	const struct xdp_room *room = &to->object->room;
-	struct endpoint_entry *e = (struct endpoint_entry *)(xdp_object_tables(
-								 to->object,
-								 to->number) +
-	    room->endpoints_at);
-
 	for (size_t i = 0; i <= t->endpoint_mask; i++) {
 		e[i] = t->endpoints[i];
-		e[i].chunk += to->number * (room->chunk_mask + 1);
+		e[i].chunk += first_chunk;
 	}
 }
 
@@ -154,7 +150,8 @@ write_tables(const struct copy *to, const struct tables *t)
 	head->endpoint_mask = t->endpoint_mask;
 	memcpy(base + room->vips_at, t->vips,
 	    ((size_t)t->vip_mask + 1) * sizeof(*t->vips));
-	write_endpoints(to, t);
+	write_endpoints((struct endpoint_entry *)(base + room->endpoints_at), t,
+	    to->number * (room->chunk_mask + 1));
 	memcpy(base + room->services_at, t->services,
 	    ((size_t)t->service_mask + 1) * sizeof(*t->services));
 	/* Numbers that this state does not know, and entries may. */
