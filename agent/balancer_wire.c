@@ -94,6 +94,9 @@ read_body(struct balancer_reply *r, const MsgReply *m, struct errmsg *why)
 	switch (m->body_case) {
 	case GUIDEWAY__BALANCER__REPLY__BODY_INSTALLED:
 		return read_installed(&f, r, m->installed);
+	case GUIDEWAY__BALANCER__REPLY__BODY_LATER:
+		r->kind = BALANCER_LATER;
+		return 0;
 	case GUIDEWAY__BALANCER__REPLY__BODY_REFUSED:
 		r->kind = BALANCER_REFUSED;
 		r->refusal = fields_text(&f, &m->refused->why, "refused.why");

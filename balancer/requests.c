@@ -85,6 +85,12 @@ live_serve(struct live *live, struct forwarding *state, struct errmsg *why)
 	return 0;
 }
 
+static bool
+makes_room(const struct live *live)
+{
+	return live->env.xdp != NULL && xdp_makes_room(live->env.xdp);
+}
+
 static int
 install(struct live *live, struct wire_request *request, struct evbuffer *out)
 {
@@ -96,6 +102,8 @@ install(struct live *live, struct wire_request *request, struct evbuffer *out)
 
 	request->install = NULL;
 	if (live_serve(live, state, &why) == -1) {
+		if (makes_room(live))
+			return wire_put_later(out, request->id);
 		log_warnx("serving", "state refused: %s", why.text);
 		return wire_put_refused(out, request->id, why.text);
 	}
@@ -231,6 +239,7 @@ pong(struct live *live, struct wire_request *request, struct evbuffer *out)
 	};
 
 	counters_free(c);
+	p.makes_room = makes_room(live);
 	p.has_settled = true;
 	fib_settled_all(live->serving.fib, p.settled);
 	if (live->announce != NULL)

@@ -11,6 +11,7 @@
 
 enum balancer_reply_kind {
 	BALANCER_INSTALLED,
+	BALANCER_LATER,   /* to an install; nothing has changed, yet */
 	BALANCER_REFUSED, /* to anything; nothing has changed */
 	BALANCER_TRACE,
 	BALANCER_STATUS,

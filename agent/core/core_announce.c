@@ -26,7 +26,7 @@
 #define PROOF_MS 1000 /* a fit node stays so without proof */
 /* So does one without a balancer, whose device stands: what forwards without it
  * does so for 20 s at least, and stops by itself then; this leaves time for a
- * first state that is not answered (PROGRAM_US), and to withdraw. */
+ * first state that is not answered (START_US), and to withdraw. */
 #define SUCCESSOR_MS 12000
 #define SETTLE_MS    1000 /* fit for so long after a fault */
 

@@ -134,6 +134,8 @@ struct core {
 	enum sync sync;
 	struct errmsg sync_why;
 	uint64_t install_id; /* the newest install */
+	bool heard_here;     /* anything, on this connection */
+	bool put_off; /* the plan: the balancer makes room for it first */
 	bool retry_due;
 	struct mono retry_at;
 	uint32_t retry_pause_ms;

@@ -19,10 +19,10 @@
 /* Building tables may take it a while: 1 us a slot is sixty times what a slot
  * takes. Without this a very large plan would be sent again for ever. */
 #define PATIENCE_PER_SLOT_US 1
-/* The first state of a balancer, or one for which it needs more room, has the
- * kernel check an XDP program: a second, on a busy machine three. What
- * forwarded before goes on meanwhile. */
-#define PROGRAM_US 5000000
+/* A balancer that starts has the kernel check its XDP program before it answers
+ * anybody: a second, on a busy machine three. What forwarded before goes on
+ * meanwhile. */
+#define START_US 5000000
 
 /* Is it alive, and fit to forward? */
 #define PING_EVERY_MS 150
@@ -32,8 +32,8 @@
 
 /* One that forwards answers within milliseconds, or, while it builds tables, a
  * few times later than they take (10 to 20 ns a slot). With the time between
- * two pings, what hangs is withdrawn within a second; PROGRAM_US later if it
- * hangs over a state. */
+ * two pings, what hangs is withdrawn within a second; START_US later if it has
+ * never said anything. */
 #define SILENCE_US           750000
 #define SILENCE_SLOTS_PER_US 10
 
@@ -48,6 +48,21 @@ link_init(struct core *core, struct mono now)
 	errmsg_set(&core->lost_why, "not dialled yet");
 }
 
+/* How much longer anything may take now. */
+static int64_t
+start_us(const struct core *core)
+{
+	return core->heard_here ? 0 : START_US;
+}
+
+/* When the oldest request is answered too late. */
+static struct mono
+patience_ends(const struct core *core)
+{
+	return (struct mono){core->oldest_since.us +
+	    (int64_t)core->asked[0].patience_us + start_us(core)};
+}
+
 struct mono
 link_silent_at(const struct core *core)
 {
@@ -56,9 +71,8 @@ link_silent_at(const struct core *core)
 	if (core->link != LINK_UP || core->n_asked == 0)
 		return (struct mono){INT64_MAX};
 	if (core->asked[0].what == ASK_INSTALL && core->plan != NULL)
-		us += PROGRAM_US +
-		    (int64_t)(plan_slots(core->plan) / SILENCE_SLOTS_PER_US);
-	return (struct mono){core->oldest_since.us + us};
+		us += (int64_t)(plan_slots(core->plan) / SILENCE_SLOTS_PER_US);
+	return (struct mono){core->oldest_since.us + us + start_us(core)};
 }
 
 bool
@@ -89,6 +103,8 @@ forget(struct core *core)
 	core->n_asked = 0;
 	core->sync = SYNC_UNKNOWN;
 	core->retry_due = false;
+	core->put_off = false;
+	core->heard_here = false;
 	if (core->plan != NULL)
 		plan_forget_served(core->plan);
 	announce_link_lost(core);
@@ -156,14 +172,14 @@ link_install(struct core *core, struct mono now, struct core_outputs *out)
 	if (core->sync == SYNC_GOOD) /* what was wrong stays so until told */
 		core->sync = SYNC_UNKNOWN;
 	core->retry_due = false;
+	core->put_off = false;
 	if ((a = ask(core, now, ASK_INSTALL)) == NULL) {
 		/* It has more to answer than ever happens; try later. */
 		core->retry_due = true;
 		core->retry_at = after_ms(now, RETRY_MIN_MS);
 		return;
 	}
-	a->patience_us += PROGRAM_US +
-	    plan_slots(core->plan) * PATIENCE_PER_SLOT_US;
+	a->patience_us += plan_slots(core->plan) * PATIENCE_PER_SLOT_US;
 	core->install_id = a->id;
 	announce_install(core);
 	o = core_put(out, CORE_INSTALL);
@@ -258,6 +274,13 @@ installed(struct core *core, struct mono now, const struct asked *a,
 {
 	if (a->id != core->install_id)
 		return; /* a newer plan is on its way */
+	if (r->kind == BALANCER_LATER) {
+		core->put_off = true;
+		core_say(out, CORE_INFO,
+		    "balancer: makes room for generation %llu first",
+		    (unsigned long long)core->generation);
+		return;
+	}
 	if (r->kind == BALANCER_REFUSED) {
 		errmsg_set(&core->sync_why, "refused: %s", r->refusal);
 		out_of_sync(core, now, SYNC_REFUSED, out);
@@ -315,6 +338,8 @@ pong_heard(struct core *core, struct mono now, const struct balancer_pong *pong,
 {
 	announce_pong(core, now, pong);
 	flows_pong(core, pong);
+	if (core->put_off && !pong->makes_room)
+		link_install(core, now, out);
 	if (serves_generation(core, now, pong->generation, out) &&
 	    !core->announce.next_hops_known && !is_asked(core, ASK_STATUS))
 		link_ask_status(core, now, false, out);
@@ -327,6 +352,7 @@ fits(const struct asked *a, const struct balancer_reply *r)
 		return false;
 	switch (r->kind) {
 	case BALANCER_INSTALLED:
+	case BALANCER_LATER:
 		return a->what == ASK_INSTALL;
 	case BALANCER_TRACE:
 		return a->what == ASK_TRACE;
@@ -359,6 +385,7 @@ link_reply(struct core *core, struct mono now, struct balancer_reply *r,
 	memmove(core->asked, core->asked + 1,
 	    --core->n_asked * sizeof(*core->asked));
 	core->oldest_since = now;
+	core->heard_here = true;
 	core->dial_pause_ms = DIAL_PAUSE_MIN_MS;
 	if (a.what == ASK_INSTALL) {
 		installed(core, now, &a, r, out);
@@ -379,9 +406,7 @@ tick_up(struct core *core, struct mono now, struct core_outputs *out)
 {
 	char why[64];
 
-	if (core->n_asked > 0 &&
-	    now.us - core->oldest_since.us >
-		(int64_t)core->asked[0].patience_us) {
+	if (core->n_asked > 0 && now.us > patience_ends(core).us) {
 		snprintf(why, sizeof(why), "it has been silent for %.1f s",
 		    (double)(now.us - core->oldest_since.us) / 1e6);
 		hang_up(core, now, why, out);
@@ -425,8 +450,6 @@ link_wakeup(const struct core *core)
 	if (core->retry_due)
 		earlier(&next, core->retry_at);
 	if (core->n_asked > 0)
-		earlier(&next,
-		    (struct mono){core->oldest_since.us +
-			(int64_t)core->asked[0].patience_us + 1});
+		earlier(&next, (struct mono){patience_ends(core).us + 1});
 	return next;
 }

@@ -117,6 +117,18 @@ wire_put_refused(struct evbuffer *out, uint64_t id, const char *why)
 }
 
 int
+wire_put_later(struct evbuffer *out, uint64_t id)
+{
+	MsgReply reply = GUIDEWAY__BALANCER__REPLY__INIT;
+	Guideway__Balancer__Later m = GUIDEWAY__BALANCER__LATER__INIT;
+
+	reply.id = id;
+	reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_LATER;
+	reply.later = &m;
+	return message_put(out, &reply.base);
+}
+
+int
 wire_put_trace(
     struct evbuffer *out, uint64_t id, const struct trace_answer *answer)
 {

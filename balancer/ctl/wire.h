@@ -72,6 +72,7 @@ void wire_request_clear(struct wire_request *);
 int wire_put_installed(struct evbuffer *, uint64_t id, uint64_t generation,
     const struct report_digest *tables, size_t n);
 int wire_put_refused(struct evbuffer *, uint64_t id, const char *why);
+int wire_put_later(struct evbuffer *, uint64_t id);
 int wire_put_trace(struct evbuffer *, uint64_t id, const struct trace_answer *);
 int wire_put_status(
     struct evbuffer *, uint64_t id, const struct balancer_status *);

@@ -195,6 +195,12 @@ xdp_install(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
 	return 0;
 }
 
+bool
+xdp_makes_room(const struct xdp *xdp)
+{
+	return xdp_plane_makes_room(xdp->plane);
+}
+
 void
 xdp_flows(const struct xdp *xdp, struct flows *to)
 {

@@ -7,6 +7,7 @@
 #ifndef BALANCER_IO_XDP_H
 #define BALANCER_IO_XDP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,8 +33,10 @@ struct xdp *xdp_new(
 void xdp_free(struct xdp *);
 
 /* Serves this fib, which must live until the next is installed. 0, or -1 with
- * `why`: serves as before. */
+ * `why`: serves as before. If it fails while room is made (xdp_plane.h), it is
+ * worth another try afterwards. */
 int xdp_install(struct xdp *, const struct fib *, struct errmsg *why);
+bool xdp_makes_room(const struct xdp *);
 
 /* The flow entries, which the program has in common with this process and those
  * after it. */

@@ -17,14 +17,14 @@
 
 #define CACHE_LINE 64u
 
-/* Small states have all this; larger ones grow from here. */
-#define VIPS_MIN      64u
-#define ENDPOINTS_MIN 64u
-#define SERVICES_MIN  16u
-#define BACKENDS_MIN  64u
-/* 8 MiB of slots. A larger program takes the kernel a second or two, in which
- * the balancer answers nobody: a service more must not cost that. */
-#define CHUNKS_MIN 16u
+/* Small states have all this; larger ones grow from here. A program with more
+ * room takes the kernel a second or two to check, which a VIP or a service more
+ * should not wait for. Half a MiB, but for the counters of each CPU. */
+#define VIPS_MIN      1024u
+#define ENDPOINTS_MIN 1024u
+#define SERVICES_MIN  128u
+#define BACKENDS_MIN  1024u
+#define CHUNKS_MIN    16u /* 8 MiB */
 
 /* A value of an array is no longer than this before Linux 6.8. */
 #define VALUE_MAX (4u << 20)

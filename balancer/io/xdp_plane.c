@@ -15,6 +15,7 @@
 #include "balancer/io/xdp_counts.h"
 #include "balancer/io/xdp_flows.h"
 #include "balancer/io/xdp_grace.h"
+#include "balancer/io/xdp_loader.h"
 #include "balancer/io/xdp_object.h"
 #include "common/forwarding.h"
 #include "common/log.h"
@@ -37,6 +38,9 @@ struct xdp_plane {
 	struct forwarding *left_names;
 	struct counters *left_taken;
 	struct xdp_flows flows;
+	/* An object with more room, for a state to come. */
+	struct xdp_loader loader;
+	struct xdp_object *larger; /* NULL: none is there yet */
 	/* Backends that wait for packets under way. */
 	bool *moving;
 	size_t n_moving;
@@ -317,23 +321,40 @@ xdp_plane_settle(struct xdp_plane *plane)
 
 /* States --------------------------------------------------------------- */
 
-/* Another object, ready but for the state. NULL with `why`. */
-static struct xdp_object *
-larger_object(
-    struct xdp_plane *plane, const struct xdp_room *room, struct errmsg *why)
+/* It is there; or the kernel refuses it: -1 with `why`. */
+static int
+take_larger(struct xdp_plane *plane, struct errmsg *why)
+{
+	xdp_object_free(plane->larger);
+	plane->larger = xdp_loader_take(&plane->loader, why);
+	return plane->larger == NULL ? -1 : 0;
+}
+
+/* With the flow entries of what is in force. */
+static int
+begin_larger(
+    struct xdp_plane *plane, const struct tables *t, struct errmsg *why)
 {
 	const struct xdp_object *now = plane->current.object;
-	const struct xdp_control *from = now->control;
-	int flows[XDP_MAPS];
-	struct xdp_object *o;
+	struct xdp_room room;
+	int reuse[XDP_MAPS];
 
 	for (int i = 0; i < XDP_MAPS; i++)
-		flows[i] = i == XDP_MAP_FLOWS || i == XDP_MAP_MARKS
+		reuse[i] = i == XDP_MAP_FLOWS || i == XDP_MAP_MARKS
 		    ? now->maps[i]
 		    : -1;
-	o = xdp_object_new(room, flows, why);
-	if (o == NULL)
-		return NULL;
+	if (xdp_room_for(&room, t, &now->room, why) == -1)
+		return -1;
+	return xdp_loader_begin(&plane->loader, &room, reuse, why);
+}
+
+/* Ready but for the state. */
+static void
+equip_larger(struct xdp_plane *plane)
+{
+	const struct xdp_control *from = plane->current.object->control;
+	struct xdp_object *o = plane->larger;
+
 	o->control->mtu = from->mtu;
 	o->control->expires = from->expires;
 	o->control->lease = from->lease;
@@ -341,7 +362,33 @@ larger_object(
 	/* An interface that has gone is a next hop no more. */
 	for (size_t i = 0; i < plane->n_ports; i++)
 		(void)map_port(o, plane->ports[i]);
-	return o;
+}
+
+static bool
+larger_holds(const struct xdp_plane *plane, const struct tables *t)
+{
+	return plane->larger != NULL && xdp_room_holds(&plane->larger->room, t);
+}
+
+/* 0: plane->larger holds these tables; -1 with `why`. */
+static int
+make_larger(struct xdp_plane *plane, const struct tables *t, struct errmsg *why)
+{
+	if (xdp_loader_busy(&plane->loader))
+		goto later;
+	if (plane->loader.begun && take_larger(plane, why) == -1)
+		return -1;
+	if (larger_holds(plane, t))
+		return 0;
+	if (begin_larger(plane, t, why) == -1)
+		return -1;
+	/* Nothing is served here yet that would be held up. */
+	if (plane->fib == NULL)
+		return take_larger(plane, why);
+later:
+	return errmsg_set(why,
+	    "XDP: the kernel checks a program with room for "
+	    "it, which takes a moment");
 }
 
 /* Where the next state is to be written. */
@@ -350,16 +397,22 @@ make_room(struct xdp_plane *plane, const struct tables *t, struct copy *next,
     struct errmsg *why)
 {
 	const struct copy *now = &plane->current;
-	struct xdp_room room;
 
 	if (xdp_room_holds(&now->object->room, t)) {
 		*next = (struct copy){now->object, now->number ^ 1};
 		return 0;
 	}
-	if (xdp_room_for(&room, t, &now->object->room, why) == -1)
+	if (make_larger(plane, t, why) == -1)
 		return -1;
-	*next = (struct copy){larger_object(plane, &room, why), 0};
-	return next->object == NULL ? -1 : 0;
+	equip_larger(plane);
+	*next = (struct copy){plane->larger, 0};
+	return 0;
+}
+
+bool
+xdp_plane_makes_room(const struct xdp_plane *plane)
+{
+	return xdp_loader_busy(&plane->loader);
 }
 
 static int
@@ -432,6 +485,8 @@ commit(struct xdp_plane *plane, const struct copy *next, const struct fib *fib,
 	plane->left_taken = p->taken;
 	plane->moving = p->moving;
 	plane->current = *next;
+	if (next->object == plane->larger)
+		plane->larger = NULL;
 	plane->fib = fib;
 }
 
@@ -454,8 +509,6 @@ xdp_plane_install(
 	commit(plane, &next, fib, &p);
 	return 0;
 fail:
-	if (next.object != plane->current.object)
-		xdp_object_free(next.object);
 	discard(&p);
 	return -1;
 }
@@ -680,9 +733,14 @@ xdp_plane_new(struct xdp_object *taken, struct errmsg *why)
 void
 xdp_plane_free(struct xdp_plane *plane)
 {
+	struct errmsg ignored;
+
 	if (plane == NULL)
 		return;
 	forget_left(plane);
+	if (plane->loader.begun)
+		(void)take_larger(plane, &ignored);
+	xdp_object_free(plane->larger);
 	xdp_object_free(plane->current.object);
 	xdp_flows_unmap(&plane->flows);
 	free(plane->moving);

@@ -7,7 +7,9 @@
  * into the other and switched in by one store: a packet meets the old state or
  * the new one, whole. Sizes are constants of the loaded program; a state that
  * does not fit gets a program with more room, which takes the place of the one
- * before it, in one step on each interface.
+ * before it, in one step on each interface. It takes the kernel a second or
+ * more to check such a program, which it does beside this thread: until then
+ * the state is refused, and what is in force goes on.
  *
  * The program forwards whole TCP and UDP packets and drops what the path drops.
  * All else it hands up untouched, and who hands up does not count: the
@@ -20,7 +22,7 @@
  * last writes; the one before it only enters what it has counted, and refuses
  * states.
  *
- * One thread. Needs CAP_BPF and CAP_NET_ADMIN. */
+ * To be used by one thread. Needs CAP_BPF and CAP_NET_ADMIN. */
 #ifndef BALANCER_IO_XDP_PLANE_H
 #define BALANCER_IO_XDP_PLANE_H
 
@@ -45,9 +47,12 @@ struct xdp_plane *xdp_plane_new(struct xdp_object *taken, struct errmsg *why);
 void xdp_plane_free(struct xdp_plane *);
 
 /* Forwards by this fib from now on, which must live until the next install.
- * 0, or -1 with `why`: nothing has changed. */
+ * 0, or -1 with `why`: nothing has changed. If it fails while the plane makes
+ * room, it is worth another try when it does so no more. The first install of a
+ * plane makes its room itself. */
 int xdp_plane_install(
     struct xdp_plane *, const struct fib *, struct errmsg *why);
+bool xdp_plane_makes_room(const struct xdp_plane *);
 
 /* The program's flow entries, whatever is installed; they live as long as the
  * plane. */

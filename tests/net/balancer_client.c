@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/arena.h"
@@ -93,6 +94,24 @@ ask(int fd, const MsgRequest *request)
 	return reply;
 }
 
+/* A state that is put off until there is room for it is sent again and again.
+ */
+static MsgReply *
+ask_install(int fd, const MsgRequest *request)
+{
+	const struct timespec pause = {0, 20000000};
+	MsgReply *reply;
+
+	for (int i = 0; i < TIMEOUT_MS / 20; i++) {
+		reply = ask(fd, request);
+		if (reply->body_case != GUIDEWAY__BALANCER__REPLY__BODY_LATER)
+			return reply;
+		guideway__balancer__reply__free_unpacked(reply, NULL);
+		nanosleep(&pause, NULL);
+	}
+	errx(2, "put off for ever");
+}
+
 static void
 install(int fd, const char *path, bool broken)
 {
@@ -108,7 +127,7 @@ install(int fd, const char *path, bool broken)
 	request.id = 42;
 	request.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_INSTALL;
 	request.install = forwarding_to_message(arena, state);
-	reply = ask(fd, &request);
+	reply = ask_install(fd, &request);
 	if (reply->id != 42 || reply->installed == NULL)
 		errx(2, "another reply than expected");
 	for (size_t i = 0; i < reply->installed->n_tables; i++) {

@@ -118,6 +118,26 @@ START_TEST(refused)
 }
 END_TEST
 
+/* Asked again as soon as there is room, and not before. */
+START_TEST(put_off)
+{
+	load("enabled", true);
+	connect_balancer();
+	last_install = need(CORE_INSTALL)->id;
+	pong.makes_room = true;
+	reply(reply_new(BALANCER_LATER, last_install));
+	ck_assert(!alarmed());
+	ck_assert_str_eq(
+	    status()->node.balancer_error, "it makes room for the last change");
+	ck_assert(!wait_for(CORE_INSTALL, 20000));
+	pong.makes_room = false;
+	ck_assert(wait_for(CORE_INSTALL, 200));
+	reply(installed(HONEST));
+	ck_assert(status()->node.in_sync);
+	ck_assert(!wait_for(CORE_INSTALL, 1000));
+}
+END_TEST
+
 static const enum lie lies[] = {WRONG_DIGEST, MISSING, TWICE};
 
 START_TEST(wrong_digests)
@@ -547,7 +567,7 @@ walk_answer(struct walk *w)
 	if (w->n_asks == 0)
 		return;
 	if (draw(w, 10) == 0)
-		kind = (enum balancer_reply_kind)draw(w, 5);
+		kind = (enum balancer_reply_kind)draw(w, 6);
 	if (draw(w, 30) == 0)
 		id++;
 	memmove(w->asks, w->asks + 1, --w->n_asks * sizeof(*w->asks));
@@ -555,6 +575,7 @@ walk_answer(struct walk *w)
 	r->pong = (struct balancer_pong){.generation = last_generation,
 	    .next_hops_version = draw(w, 3),
 	    .device = draw(w, 4) != 0,
+	    .makes_room = draw(w, 4) == 0,
 	    .device_name = "gw0",
 	    .device_error = ""};
 	reply(r);
@@ -702,6 +723,7 @@ make_suite(void)
 	tcase_add_test(tc, patched_tables_are_those_computed_afresh);
 	tcase_add_test(tc, older_install_is_not_judged);
 	tcase_add_test(tc, refused);
+	tcase_add_test(tc, put_off);
 	tcase_add_loop_test(tc, wrong_digests, 0, ROWS(lies));
 	tcase_add_test(tc, audit);
 	tcase_add_test(tc, another_generation_is_served);

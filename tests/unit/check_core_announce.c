@@ -471,6 +471,41 @@ START_TEST(a_long_install_changes_nothing)
 }
 END_TEST
 
+/* The plan before it is served while the balancer makes room. */
+START_TEST(a_state_put_off_changes_nothing)
+{
+	announced();
+	load("draining", true);
+	last_install = need(CORE_INSTALL)->id;
+	pong.makes_room = true;
+	pong.generation = 1;
+	reply(reply_new(BALANCER_LATER, last_install));
+	changes = 0;
+	after(10000);
+	ck_assert_int_eq(changes, 0);
+	ck_assert_uint_eq(kernel.n, 1);
+	pong.makes_room = false;
+	pong.generation = 0;
+	ck_assert(wait_for(CORE_INSTALL, 200));
+	reply(installed(HONEST));
+	after(3000);
+	ck_assert_int_eq(changes, 0);
+	ck_assert_uint_eq(kernel.n, 1);
+}
+END_TEST
+
+/* One that has spoken is not waited for as one that starts. */
+START_TEST(silence_over_a_state_withdraws)
+{
+	announced();
+	load("draining", true);
+	last_install = need(CORE_INSTALL)->id;
+	mute = true;
+	after(1000);
+	ck_assert_uint_eq(kernel.n, 0);
+}
+END_TEST
+
 START_TEST(a_refused_state_withdraws)
 {
 	announced();
@@ -682,6 +717,8 @@ make_suite(void)
 	tcase_add_test(tc, another_device_is_another_start);
 	tcase_add_test(tc, an_install_changes_nothing);
 	tcase_add_test(tc, a_long_install_changes_nothing);
+	tcase_add_test(tc, a_state_put_off_changes_nothing);
+	tcase_add_test(tc, silence_over_a_state_withdraws);
 	tcase_add_test(tc, a_refused_state_withdraws);
 	tcase_add_test(tc, foreign_routes_are_no_obstacle);
 	tcase_add_test(tc, drain_and_undrain);

@@ -292,7 +292,8 @@ START_TEST(replies)
 	    .next_hops_version = 9,
 	    .device = true,
 	    .device_name = "gw0",
-	    .device_error = ""};
+	    .device_error = "",
+	    .makes_room = true};
 	struct evbuffer *out = evbuffer_new();
 	Guideway__Balancer__Reply *r;
 
@@ -302,6 +303,7 @@ START_TEST(replies)
 	ck_assert_int_eq(wire_put_trace(out, 3, &answer), 0);
 	ck_assert_int_eq(wire_put_status(out, 4, &st), 0);
 	ck_assert_int_eq(wire_put_pong(out, 5, &pong), 0);
+	ck_assert_int_eq(wire_put_later(out, 6), 0);
 	r = take_reply(out);
 	ck_assert_uint_eq(r->id, 1);
 	ck_assert_uint_eq(r->installed->generation, 8);
@@ -327,8 +329,13 @@ START_TEST(replies)
 	ck_assert_uint_eq(r->pong->vip_packets, UINT64_MAX);
 	ck_assert_uint_eq(r->pong->next_hops_version, 9);
 	ck_assert(r->pong->device);
+	ck_assert(r->pong->makes_room);
 	ck_assert_mem_eq(r->pong->device_name.data, "gw0", 3);
 	ck_assert_uint_eq(r->pong->device_error.len, 0);
+	guideway__balancer__reply__free_unpacked(r, NULL);
+	r = take_reply(out);
+	ck_assert_uint_eq(r->id, 6);
+	ck_assert_int_eq(r->body_case, GUIDEWAY__BALANCER__REPLY__BODY_LATER);
 	guideway__balancer__reply__free_unpacked(r, NULL);
 	ck_assert_uint_eq(evbuffer_get_length(out), 0);
 	evbuffer_free(out);

@@ -226,9 +226,7 @@ START_TEST(states_in_a_row)
 		fib = fib_new(state, NULL, 0, &why);
 		ck_assert_msg(fib != NULL, "%s", why.text);
 		fib_reflect(fib, 1500);
-		ck_assert_msg(xdp_plane_install(plane, fib, &why) == 0 &&
-			xdp_plane_renew(plane, 60, &why) == 0,
-		    "%s", why.text);
+		xdp_pair_put(plane, fib);
 		fib_free(before);
 		before = fib;
 		ck_assert_uint_eq(
@@ -244,14 +242,63 @@ START_TEST(states_in_a_row)
 }
 END_TEST
 
-static void
-install(struct xdp_plane *plane, const struct fib *fib)
+static struct fib *
+fib_of_size(uint32_t table_size)
 {
+	struct forwarding *state = fixture_state();
 	struct errmsg why = {""};
+	struct fib *fib;
 
-	ck_assert_msg(xdp_plane_install(plane, fib, &why) == 0, "%s", why.text);
-	ck_assert_msg(xdp_plane_renew(plane, 60, &why) == 0, "%s", why.text);
+	state->services[0].table_size = table_size;
+	fib = fib_new(state, NULL, 0, &why);
+	ck_assert_msg(fib != NULL, "%s", why.text);
+	fib_reflect(fib, 1500);
+	return fib;
 }
+
+/* What is in force goes on while the kernel checks a program with more room;
+ * what fits meanwhile is served at once. */
+START_TEST(room_is_made_aside)
+{
+	static uint8_t frame[PACKET_MAX], out[XDP_PAIR_OUT_MAX];
+	struct fib *small = fib_of_size(1024), *other = fib_of_size(2048),
+		   *large = fib_of_size(FORWARDING_TABLE_MAX);
+	struct packet_spec spec = kinds[0];
+	struct xdp_plane *plane;
+	struct errmsg why = {""};
+	size_t len, out_len;
+
+	spec.source_port = 1;
+	len = packet_build(&spec, frame);
+	plane = xdp_plane_new(NULL, &why);
+	ck_assert_msg(plane != NULL, "%s", why.text);
+	xdp_pair_put(plane, small);
+	ck_assert(!xdp_plane_makes_room(plane));
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(xdp_plane_install(plane, large, &why), -1);
+		ck_assert(xdp_plane_makes_room(plane));
+		ck_assert_uint_eq(
+		    xdp_pair_run(plane, frame, len, out, &out_len), XDP_TX);
+	}
+	ck_assert_int_eq(xdp_plane_install(plane, other, &why), 0);
+	ck_assert(xdp_plane_makes_room(plane));
+	xdp_pair_put(plane, large);
+	ck_assert_uint_eq(
+	    xdp_pair_run(plane, frame, len, out, &out_len), XDP_TX);
+	/* And it ends while one is checked. */
+	fib_free(other);
+	other = fib_of_size(1024);
+	xdp_plane_free(plane);
+	plane = xdp_plane_new(NULL, &why);
+	xdp_pair_put(plane, other);
+	ck_assert_int_eq(xdp_plane_install(plane, large, &why), -1);
+	ck_assert(xdp_plane_makes_room(plane));
+	xdp_plane_free(plane);
+	fib_free(small);
+	fib_free(other);
+	fib_free(large);
+}
+END_TEST
 
 /* Another process takes the maps over while this one still lives. */
 START_TEST(successor_alone_writes)
@@ -264,13 +311,13 @@ START_TEST(successor_alone_writes)
 
 	before = xdp_plane_new(NULL, &why);
 	ck_assert_msg(before != NULL, "%s", why.text);
-	install(before, fib);
+	xdp_pair_put(before, fib);
 	o = xdp_object_new(&xdp_plane_object(before)->room,
 	    xdp_plane_object(before)->maps, &why);
 	ck_assert_msg(o != NULL, "%s", why.text);
 	after = xdp_plane_new(o, &why);
 	ck_assert_msg(after != NULL, "%s", why.text);
-	install(after, other);
+	xdp_pair_put(after, other);
 	xdp_plane_settle(after);
 	xdp_plane_set_mtu(after, 1500);
 
@@ -287,7 +334,7 @@ START_TEST(successor_alone_writes)
 	ck_assert_int_eq(xdp_plane_install(before, fib, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why.text, "another process"));
 	ck_assert(!xdp_plane_unsettled(before));
-	install(after, fib);
+	xdp_pair_put(after, fib);
 
 	counters_free(c);
 	xdp_plane_free(after);
@@ -421,6 +468,7 @@ make_suite(void)
 	tcase_add_test(tc, random_frames);
 	tcase_add_test(tc, moving_slots);
 	tcase_add_test(tc, states_in_a_row);
+	tcase_add_test(tc, room_is_made_aside);
 	tcase_add_test(tc, successor_alone_writes);
 	tcase_add_test(tc, largest_room);
 	tcase_add_test(tc, grace_by_map);

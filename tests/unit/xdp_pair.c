@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "balancer/core/counters.h"
 #include "balancer/core/fib.h"
@@ -31,6 +32,22 @@ forwarder_init(
 }
 
 void
+xdp_pair_put(struct xdp_plane *plane, const struct fib *fib)
+{
+	const struct timespec moment = {0, 1000000};
+	struct errmsg why = {""};
+	int r;
+
+	while ((r = xdp_plane_install(plane, fib, &why)) == -1 &&
+	    xdp_plane_makes_room(plane)) {
+		while (xdp_plane_makes_room(plane))
+			nanosleep(&moment, NULL);
+	}
+	ck_assert_msg(r == 0, "%s", why.text);
+	ck_assert_msg(xdp_plane_renew(plane, 60, &why) == 0, "%s", why.text);
+}
+
+void
 xdp_pair_init(struct xdp_pair *pair, struct fib *fib)
 {
 	struct errmsg why = {""};
@@ -39,10 +56,7 @@ xdp_pair_init(struct xdp_pair *pair, struct fib *fib)
 	pair->fib = fib;
 	pair->plane = xdp_plane_new(NULL, &why);
 	ck_assert_msg(pair->plane != NULL, "%s", why.text);
-	ck_assert_msg(
-	    xdp_plane_install(pair->plane, fib, &why) == 0, "%s", why.text);
-	ck_assert_msg(
-	    xdp_plane_renew(pair->plane, 60, &why) == 0, "%s", why.text);
+	xdp_pair_put(pair->plane, fib);
 	pair->alone = counters_new(fib_state(fib), NULL, NULL);
 	pair->both = counters_new(fib_state(fib), NULL, NULL);
 	forwarder_init(&pair->alone_forwarder, fib, pair->alone);
@@ -72,10 +86,7 @@ counted_on(
 void
 xdp_pair_install(struct xdp_pair *pair, struct fib *fib)
 {
-	struct errmsg why = {""};
-
-	ck_assert_msg(
-	    xdp_plane_install(pair->plane, fib, &why) == 0, "%s", why.text);
+	xdp_pair_put(pair->plane, fib);
 	pair->alone = counted_on(pair->alone, pair->fib, fib);
 	pair->both = counted_on(pair->both, pair->fib, fib);
 	fib_free(pair->fib);

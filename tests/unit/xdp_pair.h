@@ -50,6 +50,9 @@ void xdp_pair_same(
     struct xdp_pair *, const uint8_t *data, size_t len, uint32_t mtu);
 void xdp_pair_same_counters(struct xdp_pair *);
 
+/* Installs, and waits for the room where it has to be made. */
+void xdp_pair_put(struct xdp_plane *, const struct fib *);
+
 /* From now on both forward by this fib, which is taken over and comes after the
  * one they have. */
 void xdp_pair_install(struct xdp_pair *, struct fib *);
