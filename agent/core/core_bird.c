@@ -159,7 +159,8 @@ bird_heard(struct core *core, struct mono now, struct bird_report *report,
 
 	bird_report_free(b->report);
 	b->report = report;
-	b->ask_at = after_ms(now, READ_EVERY_MS);
+	/* What is to be asked sooner, after a change, stays so. */
+	earlier(&b->ask_at, after_ms(now, READ_EVERY_MS));
 	if (core->gate != NULL && bird_is_fresh(core))
 		compare(core, now, out);
 }

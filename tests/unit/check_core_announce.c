@@ -694,6 +694,22 @@ START_TEST(not_gone_while_bird_announces_it)
 }
 END_TEST
 
+/* It tells nothing of the change, and puts off nothing. */
+START_TEST(a_reading_of_before_is_followed_by_one_of_after)
+{
+	announced();
+	tell_bird(true, true, 1);
+	after(5000);
+	say(CONTROL_DRAIN, true, 0);
+	tell_kernel();
+	now.us--;
+	tell_bird(true, true, 1);
+	now.us++;
+	ck_assert(!shown()->drain.gone);
+	ck_assert(wait_for(CORE_ASK_BIRD, 500));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -730,6 +746,7 @@ make_suite(void)
 	tcase_add_loop_test(tc, says_what_bird_makes_of_it, 0, ROWS(birds));
 	tcase_add_test(tc, a_lasting_difference_alarms_once);
 	tcase_add_test(tc, not_gone_while_bird_announces_it);
+	tcase_add_test(tc, a_reading_of_before_is_followed_by_one_of_after);
 	suite_add_tcase(s, tc);
 	return s;
 }
