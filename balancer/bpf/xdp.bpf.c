@@ -249,7 +249,8 @@ reflect_tagged(struct passage *by, const struct backend_fwd *b, int overhead)
 
 /* What is rare is done by a program of its own, the twin, which is the same
  * path and all that is left out of this one. The kernel empties the array when
- * the process that has it open is gone; then nobody looks on any more. */
+ * nobody has it open any more, so it is pinned, for the time without a process.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);

@@ -198,6 +198,7 @@ map_all(struct xdp_object *o, struct bpf_map *maps[XDP_MAPS])
 {
 	for (int i = 0; i < XDP_MAPS; i++)
 		o->maps[i] = bpf_map__fd(maps[i]);
+	o->maps[XDP_MAP_TWIN] = bpf_map__fd(o->skel->maps.twin);
 	o->program = bpf_program__fd(o->skel->progs.guideway_xdp);
 	o->renew = bpf_program__fd(o->skel->progs.guideway_renew);
 	o->control = &o->skel->bss->control;

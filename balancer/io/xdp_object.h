@@ -22,13 +22,17 @@ enum xdp_map {
 	XDP_MAP_PORTS,
 	XDP_MAP_FLOWS, /* these two: xdp_flows.h */
 	XDP_MAP_MARKS,
-	XDP_MAPS
+	XDP_MAPS, /* all of these may be those of the object before */
+	/* Leads to the object's second program for as long as somebody has it
+	 * open or it is pinned. */
+	XDP_MAP_TWIN = XDP_MAPS,
+	XDP_PINNED
 };
 
 struct xdp_object {
 	struct xdp_bpf *skel;
 	int program, renew; /* file descriptors */
-	int maps[XDP_MAPS];
+	int maps[XDP_PINNED];
 	struct xdp_control *control;
 	/* This object's own, always: its tap, the ring that it fills, and its
 	 * state of each CPU. */

@@ -25,7 +25,7 @@
 
 #define BPFFS "/sys/fs/bpf"
 
-static const char *const map_names[XDP_MAPS] = {
+static const char *const map_names[XDP_PINNED] = {
     [XDP_MAP_CONTROL] = "control",
     [XDP_MAP_TABLES] = "tables",
     [XDP_MAP_SLOTS] = "slots",
@@ -33,6 +33,7 @@ static const char *const map_names[XDP_MAPS] = {
     [XDP_MAP_PORTS] = "ports",
     [XDP_MAP_FLOWS] = "flows",
     [XDP_MAP_MARKS] = "marks",
+    [XDP_MAP_TWIN] = "twin",
 };
 
 /* The folder ------------------------------------------------------------ */
@@ -98,7 +99,7 @@ remove_maps(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
 
-	for (int i = 0; i < XDP_MAPS; i++) {
+	for (int i = 0; i < XDP_PINNED; i++) {
 		snprintf(
 		    path, sizeof(path), "%s/%s/%s", dir, name, map_names[i]);
 		(void)unlink(path);
@@ -118,7 +119,7 @@ xdp_pin_maps(const char *dir, const struct xdp_object *o, struct errmsg *why)
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	if (mkdir(path, 0700) == -1)
 		return errmsg_sys(why, "%s", path);
-	for (int i = 0; i < XDP_MAPS; i++) {
+	for (int i = 0; i < XDP_PINNED; i++) {
 		snprintf(
 		    path, sizeof(path), "%s/%s/%s", dir, name, map_names[i]);
 		if (bpf_obj_pin(o->maps[i], path) == 0)

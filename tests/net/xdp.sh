@@ -160,11 +160,17 @@ captured() { tshark -r "$work/out.pcap" -Y "$1" 2>/dev/null | wc -l; }
 frames_are() { equal "$(captured "$1")" "$2"; }
 capture_has() { [ "$(tcpdump -r "$work/out.pcap" 2>/dev/null | wc -l)" -ge "$1" ]; }
 
-# all_arrive COMMAND...: a stream while the command runs, of $sent packets; not
-# one is lost, and none goes to a backend that is in no state.
+# What a veth could not deliver, since the kernel's queue behind it is full
+# where it has no CPU for a fifth of a second: lost on the wire, as it were.
+undelivered() { on "$1" cat "/sys/class/net/$2/statistics/tx_dropped"; }
+
+# all_arrive COMMAND...: a stream while the command runs, of which $sent packets
+# reach the balancer; it loses none, and none goes to a backend that is in no
+# state.
 sent=0
 all_arrive() {
-	local sender
+	local sender before came went
+	before=$(undelivered "$client" eth0) went=$(undelivered "$node" out0)
 	start_capture
 	ip netns exec "$client" "$build/tests/net/udp_blast" 203.0.113.10 5000 \
 	    10000000 5000 >"$work/sent" &
@@ -174,12 +180,13 @@ all_arrive() {
 	sleep 0.3
 	kill "$sender"
 	wait "$sender" || return 1
-	sent=$(cat "$work/sent")
-	wait_until 5 capture_has "$sent" || true
+	sent=$(($(cat "$work/sent") - $(undelivered "$client" eth0) + before))
+	came=$((sent - $(undelivered "$node" out0) + went))
+	wait_until 5 capture_has "$came" || true
 	stop_capture
-	frames_are gre "$sent" || return 1
+	frames_are gre "$came" || return 1
 	frames_are 'ip.dst == 10.1.0.1 || ip.dst == 10.1.0.2 ||
-	    ipv6.dst == 2001:db8:1::1' "$sent"
+	    ipv6.dst == 2001:db8:1::1' "$came"
 }
 
 # Tests ----------------------------------------------------------------------
@@ -270,8 +277,16 @@ restart() {
 	sleep 0.3
 }
 
+# A third of the slots move: they ask the flow table, of which the program
+# leaves packets to its twin.
+slots_move() {
+	ask install "$work/two.yaml" >/dev/null &&
+		ask install "$work/all.yaml" >/dev/null
+}
+
 counts_go_on() {
 	local before
+	slots_move || return 1
 	before=$(count_of forward)
 	all_arrive restart TERM || return 1
 	equal "$(count_of forward)" $((before + sent))
@@ -279,6 +294,7 @@ counts_go_on() {
 
 killed() {
 	local before
+	slots_move || return 1
 	before=$(count_of forward)
 	all_arrive restart KILL || return 1
 	equal "$(count_of forward)" $((before + sent))
