@@ -72,6 +72,18 @@ on_links(void *ctx)
 		announce_check(live->announce);
 }
 
+/* Room for it, or it is put off (live->put_off). 0, or -1 with `why`. */
+static int
+make_room(struct live *live, const struct fib *fib, struct errmsg *why)
+{
+	int r = 0;
+
+	if (live->env.xdp != NULL && !live->waits)
+		r = xdp_make_room(live->env.xdp, fib, why);
+	live->put_off = r == XDP_LATER;
+	return r == 0 ? 0 : -1;
+}
+
 /* Before a new state is switched in: all its backends have the next hops that
  * are known. With XDP it is in force then, since that can refuse it. */
 int
@@ -84,7 +96,8 @@ live_prepare(void *ctx, struct fib *fib, struct errmsg *why)
 
 	if (live->nexthop == NULL)
 		return 0;
-	if (nexthop_set(live->nexthop, f->backends, f->n_backends, why) == -1)
+	if (make_room(live, fib, why) == -1 ||
+	    nexthop_set(live->nexthop, f->backends, f->n_backends, why) == -1)
 		return -1;
 	for (size_t i = 0; i < f->n_backends; i++)
 		fib_set_next_hop(fib, i, nexthop_get(live->nexthop, i));

@@ -38,6 +38,8 @@ struct live {
 	struct mono started;
 	char socket_path[108];
 	bool installed; /* a state, by an agent */
+	bool put_off;   /* the last one, until there is room for it */
+	bool waits;     /* for room: another process serves meanwhile */
 	bool listens, ending;
 	int kept; /* by the service manager, for us: the route device; or -1 */
 	struct predecessor *predecessor; /* NULL: none is being replaced */
@@ -59,8 +61,8 @@ void live_end(struct live *, const char *cause);
 void live_keep(struct live *);
 
 /* requests.c: takes the state, and serves it from the return on; 0, or -1 with
- * `why`. What agents and others ask for; their connections' ends; what is
- * counted, to the log. */
+ * `why`, where it may be put off (live->put_off). What agents and others ask
+ * for; their connections' ends; what is counted, to the log. */
 int live_serve(struct live *, struct forwarding *state, struct errmsg *why);
 struct settled_batch;
 int live_settle(void *ctx, const struct settled_batch *, struct errmsg *why);

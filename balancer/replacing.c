@@ -107,8 +107,10 @@ replace(struct live *live, struct errmsg *why)
 		forwarding_free(state);
 		return -1;
 	}
+	live->waits = true;
 	if (state != NULL && live_serve(live, state, why) == -1)
 		return -1;
+	live->waits = false;
 	return predecessor_dismiss(
 	    live->predecessor, live->base, on_predecessor_gone, live, why);
 }

@@ -71,6 +71,7 @@ switched(struct live *live)
 int
 live_serve(struct live *live, struct forwarding *state, struct errmsg *why)
 {
+	live->put_off = false;
 	if (serving_install(&live->serving, state, ticks_now(), live_prepare,
 		live, why) == -1)
 		return -1;
@@ -102,7 +103,7 @@ install(struct live *live, struct wire_request *request, struct evbuffer *out)
 
 	request->install = NULL;
 	if (live_serve(live, state, &why) == -1) {
-		if (makes_room(live))
+		if (live->put_off)
 			return wire_put_later(out, request->id);
 		log_warnx("serving", "state refused: %s", why.text);
 		return wire_put_refused(out, request->id, why.text);

@@ -136,6 +136,7 @@ struct core {
 	uint64_t install_id; /* the newest install */
 	bool heard_here;     /* anything, on this connection */
 	bool put_off; /* the plan: the balancer makes room for it first */
+	struct mono put_off_until; /* and for no longer */
 	bool retry_due;
 	struct mono retry_at;
 	uint32_t retry_pause_ms;

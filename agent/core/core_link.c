@@ -37,6 +37,9 @@
 #define SILENCE_US           750000
 #define SILENCE_SLOTS_PER_US 10
 
+/* The kernel checks a program for seconds, not for minutes. */
+#define PUT_OFF_MS 30000
+
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
 
@@ -276,6 +279,7 @@ installed(struct core *core, struct mono now, const struct asked *a,
 		return; /* a newer plan is on its way */
 	if (r->kind == BALANCER_LATER) {
 		core->put_off = true;
+		core->put_off_until = after_ms(now, PUT_OFF_MS);
 		core_say(out, CORE_INFO,
 		    "balancer: makes room for generation %llu first",
 		    (unsigned long long)core->generation);
@@ -330,6 +334,22 @@ is_asked(const struct core *core, enum ask what)
 	return false;
 }
 
+/* The plan is sent again when there is room for it. */
+static void
+put_off(struct core *core, struct mono now, const struct balancer_pong *pong,
+    struct core_outputs *out)
+{
+	if (!pong->makes_room) {
+		link_install(core, now, out);
+	} else if (reached(now, core->put_off_until)) {
+		core->put_off = false;
+		errmsg_set(&core->sync_why,
+		    "it has made room for the plan for %d s, and is not done",
+		    PUT_OFF_MS / 1000);
+		out_of_sync(core, now, SYNC_REFUSED, out);
+	}
+}
+
 /* Which backends can be reached is in the status only, which is long: it is
  * asked for when that has changed. */
 static void
@@ -338,8 +358,8 @@ pong_heard(struct core *core, struct mono now, const struct balancer_pong *pong,
 {
 	announce_pong(core, now, pong);
 	flows_pong(core, pong);
-	if (core->put_off && !pong->makes_room)
-		link_install(core, now, out);
+	if (core->put_off)
+		put_off(core, now, pong, out);
 	if (serves_generation(core, now, pong->generation, out) &&
 	    !core->announce.next_hops_known && !is_asked(core, ASK_STATUS))
 		link_ask_status(core, now, false, out);

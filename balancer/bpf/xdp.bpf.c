@@ -590,9 +590,10 @@ show(const struct passage *by)
 	bpf_ringbuf_submit(to, 0);
 }
 
-/* The same path with somebody looking on, and backends that reflect: a program
- * of its own, since two of them need more stack than one may have, and what is
- * rare costs the other registers. What it passes, the user-space path shows. */
+/* The same path with slots that ask the flow table, backends that reflect and
+ * somebody looking on: a program of its own, since two of them need more stack
+ * than one may have, and what is rare costs the other registers. What it
+ * passes, the user-space path shows. */
 SEC("xdp.frags")
 int
 guideway_twin(struct xdp_md *ctx)

@@ -74,11 +74,15 @@ on_replaced(void *ctx, struct xdp_object *o, struct errmsg *why)
 {
 	struct xdp *xdp = ctx;
 	const char *dir = xdp->dir;
+	struct errmsg cause;
 
 	if (xdp_pin_maps(dir, o, why) == -1 ||
 	    replace_all(xdp, o->program, xdp_plane_program(xdp->plane), why) ==
 		-1)
 		return -1;
+	/* The one before may need its twin to the end. */
+	if (xdp_grace(&cause) == -1)
+		log_warnx("xdp", "%s", cause.text);
 	xdp_pin_clean(dir, xdp_pin_program_id(o->program));
 	return 0;
 }
@@ -193,6 +197,20 @@ xdp_install(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
 	watch_program(xdp);
 	settle_soon(xdp);
 	return 0;
+}
+
+int
+xdp_make_room(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
+{
+	bool made = xdp_plane_makes_room(xdp->plane);
+	int r = xdp_plane_make_room(xdp->plane, fib, why);
+
+	_Static_assert(XDP_LATER == XDP_PLANE_LATER, "the same");
+	if (r == XDP_LATER && !made)
+		log_info("xdp",
+		    "the kernel checks a program with more room, while what "
+		    "is served goes on");
+	return r;
 }
 
 bool

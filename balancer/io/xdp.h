@@ -33,9 +33,12 @@ struct xdp *xdp_new(
 void xdp_free(struct xdp *);
 
 /* Serves this fib, which must live until the next is installed. 0, or -1 with
- * `why`: serves as before. If it fails while room is made (xdp_plane.h), it is
- * worth another try afterwards. */
+ * `why`: serves as before. */
 int xdp_install(struct xdp *, const struct fib *, struct errmsg *why);
+
+/* As xdp_plane_make_room; xdp_install waits where it says XDP_LATER. */
+#define XDP_LATER 1
+int xdp_make_room(struct xdp *, const struct fib *, struct errmsg *why);
 bool xdp_makes_room(const struct xdp *);
 
 /* The flow entries, which the program has in common with this process and those

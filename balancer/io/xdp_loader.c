@@ -55,9 +55,13 @@ xdp_loader_busy(const struct xdp_loader *l)
 struct xdp_object *
 xdp_loader_take(struct xdp_loader *l, struct errmsg *why)
 {
+	struct xdp_object *taken;
+
 	pthread_join(l->thread, NULL);
 	l->begun = false;
-	if (l->object == NULL)
+	taken = l->object;
+	l->object = NULL;
+	if (taken == NULL)
 		*why = l->why;
-	return l->object;
+	return taken;
 }

@@ -23,6 +23,12 @@ xdp_install(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
 	return 0;
 }
 
+int
+xdp_make_room(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
+{
+	return 0;
+}
+
 bool
 xdp_makes_room(const struct xdp *xdp)
 {

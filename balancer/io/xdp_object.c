@@ -19,9 +19,11 @@
 
 /* Small states have all this; larger ones grow from here. A program with more
  * room takes the kernel a second or two to check, which a VIP or a service more
- * should not wait for. Half a MiB, but for the counters of each CPU. */
-#define VIPS_MIN      1024u
-#define ENDPOINTS_MIN 1024u
+ * should not wait for. Of the first two, a state takes four to sixteen places
+ * for each port of a VIP (fib_lookup.c). Together 2 MiB, but for the counters
+ * of each CPU. */
+#define VIPS_MIN      16384u
+#define ENDPOINTS_MIN 16384u
 #define SERVICES_MIN  128u
 #define BACKENDS_MIN  1024u
 #define CHUNKS_MIN    16u /* 8 MiB */

@@ -321,7 +321,7 @@ xdp_plane_settle(struct xdp_plane *plane)
 
 /* States --------------------------------------------------------------- */
 
-/* It is there; or the kernel refuses it: -1 with `why`. */
+/* What was begun is there; or the kernel refuses it: -1 with `why`. */
 static int
 take_larger(struct xdp_plane *plane, struct errmsg *why)
 {
@@ -348,6 +348,57 @@ begin_larger(
 	return xdp_loader_begin(&plane->loader, &room, reuse, why);
 }
 
+static bool
+has_room(const struct xdp_plane *plane, const struct tables *t)
+{
+	return xdp_room_holds(&plane->current.object->room, t) ||
+	    (plane->larger != NULL && xdp_room_holds(&plane->larger->room, t));
+}
+
+static int
+put_off(struct errmsg *why)
+{
+	(void)errmsg_set(
+	    why, "XDP: the kernel checks a program with room for it");
+	return XDP_PLANE_LATER;
+}
+
+int
+xdp_plane_make_room(
+    struct xdp_plane *plane, const struct fib *fib, struct errmsg *why)
+{
+	const struct tables *t = fib_tables(fib);
+
+	if (xdp_room_holds(&plane->current.object->room, t))
+		return 0;
+	if (xdp_loader_busy(&plane->loader))
+		return put_off(why);
+	if (plane->loader.begun && take_larger(plane, why) == -1)
+		return -1;
+	if (has_room(plane, t))
+		return 0;
+	return begin_larger(plane, t, why) == -1 ? -1 : put_off(why);
+}
+
+bool
+xdp_plane_makes_room(const struct xdp_plane *plane)
+{
+	return xdp_loader_busy(&plane->loader);
+}
+
+/* Waits for it. */
+static int
+await_room(struct xdp_plane *plane, const struct fib *fib, struct errmsg *why)
+{
+	int r;
+
+	while ((r = xdp_plane_make_room(plane, fib, why)) == XDP_PLANE_LATER) {
+		if (take_larger(plane, why) == -1)
+			return -1;
+	}
+	return r;
+}
+
 /* Ready but for the state. */
 static void
 equip_larger(struct xdp_plane *plane)
@@ -364,55 +415,28 @@ equip_larger(struct xdp_plane *plane)
 		(void)map_port(o, plane->ports[i]);
 }
 
-static bool
-larger_holds(const struct xdp_plane *plane, const struct tables *t)
-{
-	return plane->larger != NULL && xdp_room_holds(&plane->larger->room, t);
-}
-
-/* 0: plane->larger holds these tables; -1 with `why`. */
-static int
-make_larger(struct xdp_plane *plane, const struct tables *t, struct errmsg *why)
-{
-	if (xdp_loader_busy(&plane->loader))
-		goto later;
-	if (plane->loader.begun && take_larger(plane, why) == -1)
-		return -1;
-	if (larger_holds(plane, t))
-		return 0;
-	if (begin_larger(plane, t, why) == -1)
-		return -1;
-	/* Nothing is served here yet that would be held up. */
-	if (plane->fib == NULL)
-		return take_larger(plane, why);
-later:
-	return errmsg_set(why,
-	    "XDP: the kernel checks a program with room for "
-	    "it, which takes a moment");
-}
-
 /* Where the next state is to be written. */
-static int
-make_room(struct xdp_plane *plane, const struct tables *t, struct copy *next,
-    struct errmsg *why)
+static struct copy
+find_room(struct xdp_plane *plane, const struct tables *t)
 {
 	const struct copy *now = &plane->current;
 
-	if (xdp_room_holds(&now->object->room, t)) {
-		*next = (struct copy){now->object, now->number ^ 1};
-		return 0;
-	}
-	if (make_larger(plane, t, why) == -1)
-		return -1;
+	if (xdp_room_holds(&now->object->room, t))
+		return (struct copy){now->object, now->number ^ 1};
 	equip_larger(plane);
-	*next = (struct copy){plane->larger, 0};
-	return 0;
+	return (struct copy){plane->larger, 0};
 }
 
-bool
-xdp_plane_makes_room(const struct xdp_plane *plane)
+/* One that nobody wants any more; one that is being loaded goes later. */
+static void
+drop_larger(struct xdp_plane *plane)
 {
-	return xdp_loader_busy(&plane->loader);
+	struct errmsg ignored;
+
+	if (plane->loader.begun && !xdp_loader_busy(&plane->loader))
+		(void)take_larger(plane, &ignored);
+	xdp_object_free(plane->larger);
+	plane->larger = NULL;
 }
 
 static int
@@ -487,6 +511,7 @@ commit(struct xdp_plane *plane, const struct copy *next, const struct fib *fib,
 	plane->current = *next;
 	if (next->object == plane->larger)
 		plane->larger = NULL;
+	drop_larger(plane);
 	plane->fib = fib;
 }
 
@@ -494,14 +519,14 @@ int
 xdp_plane_install(
     struct xdp_plane *plane, const struct fib *fib, struct errmsg *why)
 {
-	struct copy next = plane->current;
 	struct preparation p;
+	struct copy next;
 
-	if (settle(plane, why) == -1)
+	if (settle(plane, why) == -1 || await_room(plane, fib, why) == -1)
 		return -1;
-	if (prepare(plane, fib_state(fib), &p, why) == -1 ||
-	    make_room(plane, fib_tables(fib), &next, why) == -1)
+	if (prepare(plane, fib_state(fib), &p, why) == -1)
 		goto fail;
+	next = find_room(plane, fib_tables(fib));
 	write_copy(plane, &next, fib);
 	xdp_counts_begin(next.object, next.number, p.ledger);
 	if (switch_to(plane, &next, why) == -1)
@@ -739,7 +764,7 @@ xdp_plane_free(struct xdp_plane *plane)
 		return;
 	forget_left(plane);
 	if (plane->loader.begun)
-		(void)take_larger(plane, &ignored);
+		(void)take_larger(plane, &ignored); /* waits for it */
 	xdp_object_free(plane->larger);
 	xdp_object_free(plane->current.object);
 	xdp_flows_unmap(&plane->flows);

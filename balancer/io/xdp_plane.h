@@ -7,9 +7,9 @@
  * into the other and switched in by one store: a packet meets the old state or
  * the new one, whole. Sizes are constants of the loaded program; a state that
  * does not fit gets a program with more room, which takes the place of the one
- * before it, in one step on each interface. It takes the kernel a second or
- * more to check such a program, which it does beside this thread: until then
- * the state is refused, and what is in force goes on.
+ * before it, in one step on each interface. The kernel checks such a program
+ * for a second or more, which can go on beside the thread that has the plane
+ * (xdp_plane_make_room).
  *
  * The program forwards whole TCP and UDP packets and drops what the path drops.
  * All else it hands up untouched, and who hands up does not count: the
@@ -47,10 +47,17 @@ struct xdp_plane *xdp_plane_new(struct xdp_object *taken, struct errmsg *why);
 void xdp_plane_free(struct xdp_plane *);
 
 /* Forwards by this fib from now on, which must live until the next install.
- * 0, or -1 with `why`: nothing has changed. If it fails while the plane makes
- * room, it is worth another try when it does so no more. The first install of a
- * plane makes its room itself. */
+ * 0, or -1 with `why`: nothing has changed. Waits for room where there is none.
+ */
 int xdp_plane_install(
+    struct xdp_plane *, const struct fib *, struct errmsg *why);
+
+/* Is there room for this fib? 0: so there is, and an install of it does not
+ * wait. XDP_PLANE_LATER with `why`: it is being made, in another thread, until
+ * xdp_plane_makes_room is false; then to be asked again. -1 with `why`: there
+ * will be none. */
+#define XDP_PLANE_LATER 1
+int xdp_plane_make_room(
     struct xdp_plane *, const struct fib *, struct errmsg *why);
 bool xdp_plane_makes_room(const struct xdp_plane *);
 

@@ -366,11 +366,11 @@ struct turns {
 
 /* A turn's redirect, before it and after it; and was it quiet? */
 static double
-redirect_around(const struct turns *t, unsigned i, bool *quiet)
+redirect_around(const struct turns *t, unsigned i, bool *is_quiet)
 {
 	double before = t->redirect[i], after = t->redirect[i + 1];
 
-	*quiet = before >= QUIET * t->best && after >= QUIET * t->best;
+	*is_quiet = before >= QUIET * t->best && after >= QUIET * t->best;
 	return (before + after) / 2;
 }
 
@@ -378,11 +378,11 @@ static unsigned
 count_quiet(const struct turns *t)
 {
 	unsigned n = 0;
-	bool quiet;
+	bool is_quiet;
 
 	for (unsigned i = 0; i < t->n; i++) {
-		(void)redirect_around(t, i, &quiet);
-		n += quiet;
+		(void)redirect_around(t, i, &is_quiet);
+		n += is_quiet;
 	}
 	return n;
 }
@@ -397,15 +397,21 @@ redirect_again(struct bench *b, struct turns *t)
 	return rate;
 }
 
+/* Quiet turns. */
+static unsigned
+enough(const struct bench *b)
+{
+	return b->pairs < QUIET_PAIRS ? b->pairs : QUIET_PAIRS;
+}
+
 static void
 take_turns(struct bench *b, struct turns *t)
 {
-	unsigned most = b->pairs * PATIENCE, enough;
+	unsigned most = b->pairs * PATIENCE;
 
 	most = most > MAX_PAIRS ? MAX_PAIRS : most;
-	enough = b->pairs < QUIET_PAIRS ? b->pairs : QUIET_PAIRS;
 	t->redirect[0] = redirect_again(b, t);
-	while (t->n < b->pairs || (t->n < most && count_quiet(t) < enough)) {
+	while (t->n < b->pairs || (t->n < most && count_quiet(t) < enough(b))) {
 		t->balancer[t->n] = measure(b, b->program, true);
 		t->redirect[t->n + 1] = redirect_again(b, t);
 		t->n++;
@@ -421,13 +427,13 @@ struct pick {
 static void
 pick(struct pick *to, const struct turns *t, bool all)
 {
-	bool quiet;
+	bool is_quiet;
 
 	to->n = 0;
 	for (unsigned i = 0; i < t->n; i++) {
-		double around = redirect_around(t, i, &quiet);
+		double around = redirect_around(t, i, &is_quiet);
 
-		if (!quiet && !all)
+		if (!is_quiet && !all)
 			continue;
 		to->redirect[to->n] = around;
 		to->balancer[to->n] = t->balancer[i];
@@ -446,16 +452,18 @@ measure_pairs(struct bench *b)
 {
 	static struct turns turns;
 	static struct pick p;
-	unsigned quiet;
+	unsigned n_quiet;
+	bool few;
 
 	bench_say("%u times %g s each, on %u core(s)", b->pairs, b->seconds,
 	    b->cores);
 	(void)redirect_again(b, &turns); /* to warm up */
 	take_turns(b, &turns);
-	quiet = count_quiet(&turns);
-	bench_say("%u of %u turns were quiet%s", quiet, turns.n,
-	    quiet > 0 ? "" : ": the figures are of all");
-	pick(&p, &turns, quiet == 0);
+	n_quiet = count_quiet(&turns);
+	few = n_quiet < enough(b);
+	bench_say("%u of %u turns were quiet%s", n_quiet, turns.n,
+	    few ? ", which are too few: the figures are of all" : "");
+	pick(&p, &turns, few);
 	print_median("pps.redirect", p.redirect, p.n, "packets/s");
 	print_median("pps.balancer", p.balancer, p.n, "packets/s");
 	print_median("pps.vs_redirect", p.ratio, p.n, "ratio");

@@ -61,7 +61,7 @@ no_namespace() {
 measures_packets() {
 	start_pps 2 0.02
 	end_pps && figures "$work/pps" pps.redirect pps.balancer \
-	    pps.vs_redirect && no_namespace
+	    pps.vs_redirect pps.vs_redirect_all && no_namespace
 }
 
 # Under way when it has found that the balancer forwards.

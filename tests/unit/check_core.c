@@ -138,6 +138,40 @@ START_TEST(put_off)
 }
 END_TEST
 
+/* Whatever comes first: another plan, another balancer, a refusal (0 to 2), or
+ * no room in half a minute (3). */
+START_TEST(put_off_no_more)
+{
+	load("enabled", true);
+	connect_balancer();
+	last_install = need(CORE_INSTALL)->id;
+	pong.makes_room = true;
+	reply(reply_new(BALANCER_LATER, last_install));
+	if (_i == 0) {
+		load("disabled", true);
+		ck_assert_ptr_nonnull(find(CORE_INSTALL, 0));
+		reply(installed(HONEST));
+		ck_assert(!alarmed());
+	} else if (_i == 1) {
+		lost("it closed the connection");
+		connect_balancer();
+		reply(installed(HONEST));
+		ck_assert(status()->node.in_sync);
+	} else if (_i == 2) {
+		pong.makes_room = false;
+		ck_assert(wait_for(CORE_INSTALL, 200));
+		reply(reply_new(BALANCER_REFUSED, last_install));
+		ck_assert(alarmed());
+		ck_assert(wait_for(CORE_INSTALL, 1200));
+	} else {
+		ck_assert(!wait_for(CORE_INSTALL, 29900));
+		ck_assert(wait_for(CORE_INSTALL, 1300));
+	}
+	pong.makes_room = false;
+	ck_assert(_i > 1 || !wait_for(CORE_INSTALL, 1000));
+}
+END_TEST
+
 static const enum lie lies[] = {WRONG_DIGEST, MISSING, TWICE};
 
 START_TEST(wrong_digests)
@@ -724,6 +758,7 @@ make_suite(void)
 	tcase_add_test(tc, older_install_is_not_judged);
 	tcase_add_test(tc, refused);
 	tcase_add_test(tc, put_off);
+	tcase_add_loop_test(tc, put_off_no_more, 0, 4);
 	tcase_add_loop_test(tc, wrong_digests, 0, ROWS(lies));
 	tcase_add_test(tc, audit);
 	tcase_add_test(tc, another_generation_is_served);

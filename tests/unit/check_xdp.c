@@ -13,6 +13,7 @@
 #include "balancer/core/counters.h"
 #include "balancer/core/fib.h"
 #include "balancer/io/xdp_grace.h"
+#include "balancer/io/xdp_loader.h"
 #include "balancer/io/xdp_object.h"
 #include "balancer/io/xdp_plane.h"
 #include "tests/unit/fixture.h"
@@ -222,7 +223,7 @@ START_TEST(states_in_a_row)
 		struct forwarding *state = fixture_state();
 
 		if (i % 100 == 99)
-			state->services[0].table_size = 1024u << i / 100;
+			state->services[0].table_size = 2048u << i / 100;
 		fib = fib_new(state, NULL, 0, &why);
 		ck_assert_msg(fib != NULL, "%s", why.text);
 		fib_reflect(fib, 1500);
@@ -256,6 +257,28 @@ fib_of_size(uint32_t table_size)
 	return fib;
 }
 
+static void
+wait_for_room(const struct xdp_plane *plane)
+{
+	const struct timespec moment = {0, 1000000};
+
+	while (xdp_plane_makes_room(plane))
+		nanosleep(&moment, NULL);
+}
+
+static int
+count_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	ck_assert_ptr_nonnull(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
 /* What is in force goes on while the kernel checks a program with more room;
  * what fits meanwhile is served at once. */
 START_TEST(room_is_made_aside)
@@ -263,6 +286,7 @@ START_TEST(room_is_made_aside)
 	static uint8_t frame[PACKET_MAX], out[XDP_PAIR_OUT_MAX];
 	struct fib *small = fib_of_size(1024), *other = fib_of_size(2048),
 		   *large = fib_of_size(FORWARDING_TABLE_MAX);
+	int descriptors = count_descriptors(), before;
 	struct packet_spec spec = kinds[0];
 	struct xdp_plane *plane;
 	struct errmsg why = {""};
@@ -273,30 +297,67 @@ START_TEST(room_is_made_aside)
 	plane = xdp_plane_new(NULL, &why);
 	ck_assert_msg(plane != NULL, "%s", why.text);
 	xdp_pair_put(plane, small);
-	ck_assert(!xdp_plane_makes_room(plane));
+	before = count_descriptors();
+	ck_assert_int_eq(xdp_plane_make_room(plane, small, &why), 0);
 	for (int i = 0; i < 2; i++) {
-		ck_assert_int_eq(xdp_plane_install(plane, large, &why), -1);
+		ck_assert_int_eq(
+		    xdp_plane_make_room(plane, large, &why), XDP_PLANE_LATER);
 		ck_assert(xdp_plane_makes_room(plane));
 		ck_assert_uint_eq(
 		    xdp_pair_run(plane, frame, len, out, &out_len), XDP_TX);
 	}
-	ck_assert_int_eq(xdp_plane_install(plane, other, &why), 0);
+	xdp_pair_put(plane, other);
 	ck_assert(xdp_plane_makes_room(plane));
+	wait_for_room(plane);
+	ck_assert_int_eq(xdp_plane_make_room(plane, large, &why), 0);
+	/* Another state comes first, and nobody wants the room. */
+	xdp_pair_put(plane, small);
+	ck_assert_int_eq(count_descriptors(), before);
+	ck_assert_int_eq(
+	    xdp_plane_make_room(plane, large, &why), XDP_PLANE_LATER);
+	wait_for_room(plane);
+	ck_assert_int_eq(xdp_plane_make_room(plane, large, &why), 0);
 	xdp_pair_put(plane, large);
 	ck_assert_uint_eq(
 	    xdp_pair_run(plane, frame, len, out, &out_len), XDP_TX);
-	/* And it ends while one is checked. */
-	fib_free(other);
-	other = fib_of_size(1024);
 	xdp_plane_free(plane);
+	/* It ends while one is checked. */
 	plane = xdp_plane_new(NULL, &why);
 	xdp_pair_put(plane, other);
-	ck_assert_int_eq(xdp_plane_install(plane, large, &why), -1);
-	ck_assert(xdp_plane_makes_room(plane));
+	ck_assert_int_eq(
+	    xdp_plane_make_room(plane, large, &why), XDP_PLANE_LATER);
 	xdp_plane_free(plane);
+	ck_assert_int_eq(count_descriptors(), descriptors);
 	fib_free(small);
 	fib_free(other);
 	fib_free(large);
+}
+END_TEST
+
+/* The kernel says so in the other thread, and the next one may succeed. */
+START_TEST(refused_aside)
+{
+	struct errmsg why = {""};
+	struct xdp_loader loader = {0};
+	struct xdp_object *o;
+	struct xdp_room room;
+	static const struct tables nothing;
+	int reuse[XDP_MAPS];
+
+	for (int i = 0; i < XDP_MAPS; i++)
+		reuse[i] = -1;
+	ck_assert_int_eq(xdp_room_for(&room, &nothing, NULL, &why), 0);
+	reuse[XDP_MAP_FLOWS] = 1000000; /* no descriptor */
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(
+		    xdp_loader_begin(&loader, &room, reuse, &why), 0);
+		o = xdp_loader_take(&loader, &why);
+		ck_assert(!xdp_loader_busy(&loader));
+		ck_assert_int_eq(o != NULL, i);
+		reuse[XDP_MAP_FLOWS] = -1;
+	}
+	ck_assert_ptr_nonnull(strstr(why.text, "XDP program: maps"));
+	xdp_object_free(o);
 }
 END_TEST
 
@@ -433,19 +494,6 @@ START_TEST(largest_room)
 }
 END_TEST
 
-static int
-count_descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	ck_assert_ptr_nonnull(d);
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
-
 /* What is done where the kernel has no other way to wait. */
 START_TEST(grace_by_map)
 {
@@ -469,6 +517,7 @@ make_suite(void)
 	tcase_add_test(tc, moving_slots);
 	tcase_add_test(tc, states_in_a_row);
 	tcase_add_test(tc, room_is_made_aside);
+	tcase_add_test(tc, refused_aside);
 	tcase_add_test(tc, successor_alone_writes);
 	tcase_add_test(tc, largest_room);
 	tcase_add_test(tc, grace_by_map);

@@ -9,7 +9,6 @@
 #include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "balancer/core/counters.h"
 #include "balancer/core/fib.h"
@@ -34,16 +33,9 @@ forwarder_init(
 void
 xdp_pair_put(struct xdp_plane *plane, const struct fib *fib)
 {
-	const struct timespec moment = {0, 1000000};
 	struct errmsg why = {""};
-	int r;
 
-	while ((r = xdp_plane_install(plane, fib, &why)) == -1 &&
-	    xdp_plane_makes_room(plane)) {
-		while (xdp_plane_makes_room(plane))
-			nanosleep(&moment, NULL);
-	}
-	ck_assert_msg(r == 0, "%s", why.text);
+	ck_assert_msg(xdp_plane_install(plane, fib, &why) == 0, "%s", why.text);
 	ck_assert_msg(xdp_plane_renew(plane, 60, &why) == 0, "%s", why.text);
 }
 

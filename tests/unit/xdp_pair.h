@@ -50,7 +50,7 @@ void xdp_pair_same(
     struct xdp_pair *, const uint8_t *data, size_t len, uint32_t mtu);
 void xdp_pair_same_counters(struct xdp_pair *);
 
-/* Installs, and waits for the room where it has to be made. */
+/* Installs, and renews the lease. */
 void xdp_pair_put(struct xdp_plane *, const struct fib *);
 
 /* From now on both forward by this fib, which is taken over and comes after the
