@@ -157,6 +157,12 @@ fill_status(struct node *node, struct balancer_reply *r)
 		    .interface = "eth0"};
 }
 
+static bool
+makes_room(const struct sim *sim, const struct served *b)
+{
+	return sim->now_us < b->room_at_us && !sim->healed;
+}
+
 static void
 fire_answer(struct sim *sim, struct event *e)
 {
@@ -187,12 +193,30 @@ fire_answer(struct sim *sim, struct event *e)
 	}
 	r->pong.generation = b->installed != NULL ? b->installed->generation
 						  : 0;
+	r->pong.makes_room = makes_room(sim, b);
 	r->pong.device = true;
 	r->pong.next_hops_version = 1;
 	r->pong.has_settled = true;
 	ghost_flows_digest(&b->ghost, r->pong.settled);
 	node_step(sim, node,
 	    &(struct core_event){.type = CORE_BALANCER_REPLY, .reply = r});
+}
+
+/* One state in so many needs more room than there is, for so long at most. */
+#define PUT_OFF_IN 16
+#define ROOM_US    3000000
+
+static bool
+is_put_off(const struct sim *sim, struct node *node, uint64_t id)
+{
+	struct served *b = &node->served;
+
+	if (makes_room(sim, b))
+		return true;
+	if (sim->healed || id % PUT_OFF_IN != 0)
+		return false;
+	b->room_at_us = sim->now_us + (int64_t)(id * 7919 % ROOM_US);
+	return true;
 }
 
 /* In order, and soon. */
@@ -329,6 +353,8 @@ balancer_output(struct sim *sim, struct node *node, const struct core_output *o)
 	case CORE_INSTALL:
 		if (node->served.refuses && !sim->healed)
 			answer(sim, node, BALANCER_REFUSED, o->id, NULL);
+		else if (is_put_off(sim, node, o->id))
+			answer(sim, node, BALANCER_LATER, o->id, NULL);
 		else
 			answer(sim, node, BALANCER_INSTALLED, o->id,
 			    installed_new(o->state));

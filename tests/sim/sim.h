@@ -119,6 +119,7 @@ struct served {
 	uint64_t connection; /* counts them */
 	uint64_t generation;
 	struct installed *installed; /* what it serves; NULL: nothing */
+	int64_t room_at_us;          /* until then it makes room for the next */
 	int64_t last_us; /* when its last answer is there: it keeps the order */
 
 	/* flows.c: */

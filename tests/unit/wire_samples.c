@@ -67,6 +67,8 @@ sample_balancer(struct sample *s)
 	guideway__balancer__pong__init(&s->pong);
 	s->pong.device_name = TEXT("gw0");
 	s->pong.device_error = TEXT("eth0 is down");
+	s->pong.makes_room = true;
+	guideway__balancer__later__init(&s->later);
 	guideway__balancer__reply__init(&s->reply);
 	s->reply.id = 5;
 }
@@ -230,6 +232,10 @@ choose(struct sample *s, enum kind kind)
 	case REFUSED:
 		s->reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_REFUSED;
 		s->reply.refused = &s->refused;
+		break;
+	case LATER:
+		s->reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_LATER;
+		s->reply.later = &s->later;
 		break;
 	case TRACED:
 		s->reply.body_case = GUIDEWAY__BALANCER__REPLY__BODY_TRACE;

@@ -30,6 +30,7 @@ struct sample {
 	Guideway__Balancer__Refused refused;
 	Guideway__Balancer__TraceReply trace;
 	Guideway__Balancer__Pong pong;
+	Guideway__Balancer__Later later;
 	Guideway__Balancer__Reply reply;
 
 	Guideway__Balancer__Endpoint endpoint, *endpoints[1];
@@ -67,6 +68,7 @@ struct sample {
 enum kind {
 	INSTALLED,
 	REFUSED,
+	LATER,
 	TRACED,
 	STATUS,
 	PONG,
