@@ -348,13 +348,6 @@ begin_larger(
 	return xdp_loader_begin(&plane->loader, &room, reuse, why);
 }
 
-static bool
-has_room(const struct xdp_plane *plane, const struct tables *t)
-{
-	return xdp_room_holds(&plane->current.object->room, t) ||
-	    (plane->larger != NULL && xdp_room_holds(&plane->larger->room, t));
-}
-
 static int
 put_off(struct errmsg *why)
 {
@@ -375,7 +368,7 @@ xdp_plane_make_room(
 		return put_off(why);
 	if (plane->loader.begun && take_larger(plane, why) == -1)
 		return -1;
-	if (has_room(plane, t))
+	if (plane->larger != NULL && xdp_room_holds(&plane->larger->room, t))
 		return 0;
 	return begin_larger(plane, t, why) == -1 ? -1 : put_off(why);
 }

@@ -3,9 +3,9 @@
  * BPF_PROG_TEST_RUN. Beside it run, in the same rounds and in the same harness
  * (xdp_harness.bpf.c): a program that passes all, the smallest that puts the
  * same header in front, that with one load from as much memory as the slots of
- * all services take, and what --peer names. Figures are differences
- * of the least times over all rounds; stderr has medians, too. Before it is
- * measured, each scenario is run with a look at every packet. */
+ * all services take, and what --peer names. Figures are differences of the
+ * least times over all rounds; stderr has medians, too. Before it is measured,
+ * each scenario is run with a look at every packet. */
 #include "config.h"
 
 #include <bpf/bpf.h>

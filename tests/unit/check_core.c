@@ -119,13 +119,11 @@ START_TEST(refused)
 END_TEST
 
 /* Asked again as soon as there is room, and not before. */
-START_TEST(put_off)
+START_TEST(put_off_until_there_is_room)
 {
 	load("enabled", true);
 	connect_balancer();
-	last_install = need(CORE_INSTALL)->id;
-	pong.makes_room = true;
-	reply(reply_new(BALANCER_LATER, last_install));
+	put_off();
 	ck_assert(!alarmed());
 	ck_assert_str_eq(
 	    status()->node.balancer_error, "it makes room for the last change");
@@ -144,9 +142,7 @@ START_TEST(put_off_no_more)
 {
 	load("enabled", true);
 	connect_balancer();
-	last_install = need(CORE_INSTALL)->id;
-	pong.makes_room = true;
-	reply(reply_new(BALANCER_LATER, last_install));
+	put_off();
 	if (_i == 0) {
 		load("disabled", true);
 		ck_assert_ptr_nonnull(find(CORE_INSTALL, 0));
@@ -757,7 +753,7 @@ make_suite(void)
 	tcase_add_test(tc, patched_tables_are_those_computed_afresh);
 	tcase_add_test(tc, older_install_is_not_judged);
 	tcase_add_test(tc, refused);
-	tcase_add_test(tc, put_off);
+	tcase_add_test(tc, put_off_until_there_is_room);
 	tcase_add_loop_test(tc, put_off_no_more, 0, 4);
 	tcase_add_loop_test(tc, wrong_digests, 0, ROWS(lies));
 	tcase_add_test(tc, audit);

@@ -476,10 +476,8 @@ START_TEST(a_state_put_off_changes_nothing)
 {
 	announced();
 	load("draining", true);
-	last_install = need(CORE_INSTALL)->id;
-	pong.makes_room = true;
 	pong.generation = 1;
-	reply(reply_new(BALANCER_LATER, last_install));
+	put_off();
 	changes = 0;
 	after(10000);
 	ck_assert_int_eq(changes, 0);

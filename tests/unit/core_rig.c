@@ -231,6 +231,14 @@ reply(struct balancer_reply *r)
 	step((struct core_event){.type = CORE_BALANCER_REPLY, .reply = r});
 }
 
+void
+put_off(void)
+{
+	last_install = need(CORE_INSTALL)->id;
+	pong.makes_room = true;
+	reply(reply_new(BALANCER_LATER, last_install));
+}
+
 /* What a balancer that does its work serves: computed here by itself. */
 static struct report_digest *
 digests_of(struct arena *arena, const struct forwarding *f)

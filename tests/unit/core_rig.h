@@ -53,6 +53,10 @@ enum lie {
 /* The answer to the CORE_INSTALL among the outputs. */
 struct balancer_reply *installed(enum lie);
 
+/* The balancer puts off the CORE_INSTALL among the outputs, and makes room from
+ * now on. */
+void put_off(void);
+
 /* Until the balancer is connected; the install is among the outputs. */
 void connect_balancer(void);
 /* Answers the CORE_ASK_STATUS among the outputs. */
