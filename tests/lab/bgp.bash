@@ -50,15 +50,17 @@ no_events() {
 
 # Connections with traffic on them, until end_hold.
 begin_hold() {
+	rm -f "$work/held" # of one before, that says "open" already
 	ip netns exec "${GUIDEWAY_LAB_PREFIX}client" "$tools/hold" -i 50 "$1" \
 	    "$vip4" 80 "$vip6" 80 >"$work/held" 2>&1 &
 	holding=$!
-	wait_until 15 grep -q open "$work/held"
+	wait_until 15 grep -qs open "$work/held"
 }
 
 end_hold() {
 	kill "$holding"
 	wait "$holding" || true
-	tail -n 1 "$work/held"
+	# Which broke, after what, how old; then the report.
+	grep -v '^open' "$work/held" | tail -n 10
 	[ "$(tail -n 1 "$work/held" | jq .broken)" = 0 ]
 }

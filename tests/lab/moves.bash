@@ -90,6 +90,7 @@ stands() { equal "$(figure web slots_moving "$1")" 0 >/dev/null; }
 declare -A holding_pid=()
 hold_begin() {
 	local name=$1 tcp=${2:-$MOVES_TCP} udp=${3:-$MOVES_UDP}
+	rm -f "$work/held.$name" # of one before, that says "open" already
 	ip netns exec "${GUIDEWAY_LAB_PREFIX}client" "$tools/hold" \
 	    -i "$MOVES_EVERY" -n "${4:-$MOVES_NEW}" -u "$udp" -p $echo_port \
 	    "${client_addresses[@]}" "$tcp" "$vip4" 80 "$vip6" 80 \
