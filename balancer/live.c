@@ -80,7 +80,7 @@ make_room(struct live *live, const struct fib *fib, struct errmsg *why)
 
 	if (live->env.xdp != NULL && !live->waits)
 		r = xdp_make_room(live->env.xdp, fib, why);
-	live->put_off = r == XDP_LATER;
+	live->put_off = r == XDP_PLANE_LATER;
 	return r == 0 ? 0 : -1;
 }
 

@@ -205,8 +205,7 @@ xdp_make_room(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
 	bool made = xdp_plane_makes_room(xdp->plane);
 	int r = xdp_plane_make_room(xdp->plane, fib, why);
 
-	_Static_assert(XDP_LATER == XDP_PLANE_LATER, "the same");
-	if (r == XDP_LATER && !made)
+	if (r == XDP_PLANE_LATER && !made)
 		log_info("xdp",
 		    "the kernel checks a program with more room, while what "
 		    "is served goes on");

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "balancer/io/xdp_plane.h"
 #include "common/conf.h"
 #include "common/errmsg.h"
 
@@ -36,8 +37,7 @@ void xdp_free(struct xdp *);
  * `why`: serves as before. */
 int xdp_install(struct xdp *, const struct fib *, struct errmsg *why);
 
-/* As xdp_plane_make_room; xdp_install waits where it says XDP_LATER. */
-#define XDP_LATER 1
+/* As xdp_plane_make_room; xdp_install waits where it says XDP_PLANE_LATER. */
 int xdp_make_room(struct xdp *, const struct fib *, struct errmsg *why);
 bool xdp_makes_room(const struct xdp *);
 

@@ -12,35 +12,26 @@
 #include "balancer/core/counters.h"
 #include "balancer/core/fib.h"
 #include "balancer/core/tables.h"
+#include "balancer/io/xdp_copy.h"
 #include "balancer/io/xdp_counts.h"
 #include "balancer/io/xdp_flows.h"
 #include "balancer/io/xdp_grace.h"
-#include "balancer/io/xdp_loader.h"
+#include "balancer/io/xdp_larger.h"
 #include "balancer/io/xdp_object.h"
 #include "common/forwarding.h"
 #include "common/log.h"
 
-#define COPY_NONE UINT32_MAX
-
-/* One of the two copies in an object. */
-struct copy {
-	struct xdp_object *object; /* NULL: none */
-	uint32_t number;
-};
-
 struct xdp_plane {
-	struct copy current;
+	struct xdp_copy current;
 	const struct fib *fib; /* that is in it; NULL: it was taken over */
 	uint32_t owner;        /* this process, in the maps */
 	/* What was in force before, which packets under way may still count
 	 * in; whose counters those are, and what was carried over of them. */
-	struct copy left;
+	struct xdp_copy left;
 	struct forwarding *left_names;
 	struct counters *left_taken;
 	struct xdp_flows flows;
-	/* An object with more room, for a state to come. */
-	struct xdp_loader loader;
-	struct xdp_object *larger; /* NULL: none is there yet */
+	struct xdp_larger larger; /* for a state to come */
 	/* Backends that wait for packets under way. */
 	bool *moving;
 	size_t n_moving;
@@ -130,56 +121,15 @@ for_program(struct xdp_plane *plane, const struct xdp_object *o,
 	return b;
 }
 
-/* Chunks of slots are numbered from those of copy 0 on. */
-static void
-write_endpoints(
-    struct endpoint_entry *e, const struct tables *t, uint32_t first_chunk)
-{
-	for (size_t i = 0; i <= t->endpoint_mask; i++) {
-		e[i] = t->endpoints[i];
-		e[i].chunk += first_chunk;
-	}
-}
-
-static void
-write_tables(const struct copy *to, const struct tables *t)
-{
-	const struct xdp_room *room = &to->object->room;
-	uint8_t *base = xdp_object_tables(to->object, to->number);
-	struct xdp_head *head = (struct xdp_head *)base;
-
-	head->copy = to->number;
-	head->keys = *t->keys;
-	head->vip_mask = t->vip_mask;
-	head->endpoint_mask = t->endpoint_mask;
-	memcpy(base + room->vips_at, t->vips,
-	    ((size_t)t->vip_mask + 1) * sizeof(*t->vips));
-	write_endpoints((struct endpoint_entry *)(base + room->endpoints_at), t,
-	    to->number * (room->chunk_mask + 1));
-	memcpy(base + room->services_at, t->services,
-	    ((size_t)t->service_mask + 1) * sizeof(*t->services));
-	/* Numbers that this state does not know, and entries may. */
-	memset(base + room->positions_at, 0xff,
-	    ((size_t)room->number_mask + 1) * sizeof(*t->positions));
-	memcpy(base + room->positions_at, t->positions,
-	    ((size_t)t->number_mask + 1) * sizeof(*t->positions));
-	memcpy(base + room->numbers_at, t->numbers,
-	    ((size_t)t->backend_mask + 1) * sizeof(*t->numbers));
-	memcpy(xdp_object_settled(to->object, to->number), t->settled,
-	    ((size_t)t->slot_mask + 1) * sizeof(*t->settled));
-	memcpy(xdp_object_slots(to->object, to->number), t->slots,
-	    ((size_t)t->slot_mask + 1) * sizeof(*t->slots));
-}
-
 /* All that a copy is, but for what makes it the one in force. */
 static void
 write_copy(
-    struct xdp_plane *plane, const struct copy *to, const struct fib *fib)
+    struct xdp_plane *plane, const struct xdp_copy *to, const struct fib *fib)
 {
 	struct backend_fwd *backends = xdp_object_backends(
 	    to->object, to->number);
 
-	write_tables(to, fib_tables(fib));
+	xdp_copy_write_tables(to, fib_tables(fib));
 	for (size_t i = 0; i < fib_state(fib)->n_backends; i++)
 		backends[i] = for_program(plane, to->object, fib, i);
 	xdp_counts_set_names(to->object, to->number, fib_state(fib));
@@ -189,7 +139,7 @@ write_copy(
 
 /* All that a copy has counted, for its own state; NULL: out of memory. */
 static struct counters *
-counters_of(const struct copy *copy, const struct forwarding *names)
+counters_of(const struct xdp_copy *copy, const struct forwarding *names)
 {
 	struct counters *c = counters_new(names, NULL, NULL);
 
@@ -237,23 +187,6 @@ take_late_counters(struct xdp_plane *plane)
 
 /* Settling ------------------------------------------------------------- */
 
-/* The 16 bytes around the flags last: they say that the rest can be used. */
-static void
-write_backend(struct backend_fwd *to, const struct backend_fwd *b)
-{
-	uint64_t words[8];
-
-	_Static_assert(offsetof(struct backend_fwd, flags) / 8 == 1,
-	    "the flags are in the second word");
-	memcpy(words, b, sizeof(words));
-	for (size_t i = 0; i < 8; i++) {
-		if (i != 1)
-			__atomic_store_n(
-			    (uint64_t *)to + i, words[i], __ATOMIC_RELAXED);
-	}
-	__atomic_store_n((uint64_t *)to + 1, words[1], __ATOMIC_RELEASE);
-}
-
 static void
 move_backends(struct xdp_plane *plane)
 {
@@ -266,7 +199,7 @@ move_backends(struct xdp_plane *plane)
 		if (!plane->moving[i])
 			continue;
 		b = for_program(plane, plane->current.object, plane->fib, i);
-		write_backend(&backends[i], &b);
+		xdp_copy_store_backend(&backends[i], &b);
 		plane->moving[i] = false;
 		plane->n_moving--;
 	}
@@ -321,33 +254,6 @@ xdp_plane_settle(struct xdp_plane *plane)
 
 /* States --------------------------------------------------------------- */
 
-/* What was begun is there; or the kernel refuses it: -1 with `why`. */
-static int
-take_larger(struct xdp_plane *plane, struct errmsg *why)
-{
-	xdp_object_free(plane->larger);
-	plane->larger = xdp_loader_take(&plane->loader, why);
-	return plane->larger == NULL ? -1 : 0;
-}
-
-/* With the flow entries of what is in force. */
-static int
-begin_larger(
-    struct xdp_plane *plane, const struct tables *t, struct errmsg *why)
-{
-	const struct xdp_object *now = plane->current.object;
-	struct xdp_room room;
-	int reuse[XDP_MAPS];
-
-	for (int i = 0; i < XDP_MAPS; i++)
-		reuse[i] = i == XDP_MAP_FLOWS || i == XDP_MAP_MARKS
-		    ? now->maps[i]
-		    : -1;
-	if (xdp_room_for(&room, t, &now->room, why) == -1)
-		return -1;
-	return xdp_loader_begin(&plane->loader, &room, reuse, why);
-}
-
 static int
 put_off(struct errmsg *why)
 {
@@ -364,19 +270,22 @@ xdp_plane_make_room(
 
 	if (xdp_room_holds(&plane->current.object->room, t))
 		return 0;
-	if (xdp_loader_busy(&plane->loader))
+	if (xdp_larger_busy(&plane->larger))
 		return put_off(why);
-	if (plane->loader.begun && take_larger(plane, why) == -1)
+	if (xdp_larger_await(&plane->larger, why) == -1)
 		return -1;
-	if (plane->larger != NULL && xdp_room_holds(&plane->larger->room, t))
+	if (xdp_larger_holds(&plane->larger, t))
 		return 0;
-	return begin_larger(plane, t, why) == -1 ? -1 : put_off(why);
+	if (xdp_larger_begin(&plane->larger, plane->current.object, t, why) ==
+	    -1)
+		return -1;
+	return put_off(why);
 }
 
 bool
 xdp_plane_makes_room(const struct xdp_plane *plane)
 {
-	return xdp_loader_busy(&plane->loader);
+	return xdp_larger_busy(&plane->larger);
 }
 
 /* Waits for it. */
@@ -386,18 +295,17 @@ await_room(struct xdp_plane *plane, const struct fib *fib, struct errmsg *why)
 	int r;
 
 	while ((r = xdp_plane_make_room(plane, fib, why)) == XDP_PLANE_LATER) {
-		if (take_larger(plane, why) == -1)
+		if (xdp_larger_await(&plane->larger, why) == -1)
 			return -1;
 	}
 	return r;
 }
 
-/* Ready but for the state. */
+/* An object with more room: ready but for the state. */
 static void
-equip_larger(struct xdp_plane *plane)
+equip(const struct xdp_plane *plane, struct xdp_object *o)
 {
 	const struct xdp_control *from = plane->current.object->control;
-	struct xdp_object *o = plane->larger;
 
 	o->control->mtu = from->mtu;
 	o->control->expires = from->expires;
@@ -409,31 +317,20 @@ equip_larger(struct xdp_plane *plane)
 }
 
 /* Where the next state is to be written. */
-static struct copy
+static struct xdp_copy
 find_room(struct xdp_plane *plane, const struct tables *t)
 {
-	const struct copy *now = &plane->current;
+	const struct xdp_copy *now = &plane->current;
 
 	if (xdp_room_holds(&now->object->room, t))
-		return (struct copy){now->object, now->number ^ 1};
-	equip_larger(plane);
-	return (struct copy){plane->larger, 0};
-}
-
-/* One that nobody wants any more; one that is being loaded goes later. */
-static void
-drop_larger(struct xdp_plane *plane)
-{
-	struct errmsg ignored;
-
-	if (plane->loader.begun && !xdp_loader_busy(&plane->loader))
-		(void)take_larger(plane, &ignored);
-	xdp_object_free(plane->larger);
-	plane->larger = NULL;
+		return (struct xdp_copy){now->object, now->number ^ 1};
+	equip(plane, plane->larger.object);
+	return (struct xdp_copy){plane->larger.object, 0};
 }
 
 static int
-switch_to(struct xdp_plane *plane, const struct copy *next, struct errmsg *why)
+switch_to(
+    struct xdp_plane *plane, const struct xdp_copy *next, struct errmsg *why)
 {
 	struct xdp_object *o = next->object;
 
@@ -456,7 +353,7 @@ static int
 prepare(const struct xdp_plane *plane, const struct forwarding *state,
     struct preparation *p, struct errmsg *why)
 {
-	const struct copy *now = &plane->current;
+	const struct xdp_copy *now = &plane->current;
 
 	memset(p, 0, sizeof(*p));
 	p->names = xdp_counts_names(now->object, now->number);
@@ -490,8 +387,8 @@ own(struct xdp_plane *plane, struct xdp_object *next)
 
 /* It is in force: what was is left. */
 static void
-commit(struct xdp_plane *plane, const struct copy *next, const struct fib *fib,
-    struct preparation *p)
+commit(struct xdp_plane *plane, const struct xdp_copy *next,
+    const struct fib *fib, struct preparation *p)
 {
 	counters_free(p->ledger);
 	free(plane->moving);
@@ -502,9 +399,9 @@ commit(struct xdp_plane *plane, const struct copy *next, const struct fib *fib,
 	plane->left_taken = p->taken;
 	plane->moving = p->moving;
 	plane->current = *next;
-	if (next->object == plane->larger)
-		plane->larger = NULL;
-	drop_larger(plane);
+	if (next->object == plane->larger.object)
+		plane->larger.object = NULL; /* the plane's own from now on */
+	xdp_larger_drop(&plane->larger);
 	plane->fib = fib;
 }
 
@@ -513,7 +410,7 @@ xdp_plane_install(
     struct xdp_plane *plane, const struct fib *fib, struct errmsg *why)
 {
 	struct preparation p;
-	struct copy next;
+	struct xdp_copy next;
 
 	if (settle(plane, why) == -1 || await_room(plane, fib, why) == -1)
 		return -1;
@@ -531,25 +428,12 @@ fail:
 	return -1;
 }
 
-/* One range of words, each by a store of its own. */
-static void
-copy_words(uint16_t *to, const uint16_t *from, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		__atomic_store_n(&to[i], from[i], __ATOMIC_RELEASE);
-}
-
 static void
 copy_changed(void *ctx, uint32_t first, uint32_t n)
 {
 	const struct xdp_plane *plane = ctx;
-	const struct tables *t = fib_tables(plane->fib);
-	const struct copy *c = &plane->current;
 
-	copy_words(xdp_object_settled(c->object, c->number) + first,
-	    t->settled + first, n);
-	copy_words(xdp_object_slots(c->object, c->number) + first,
-	    t->slots + first, n);
+	xdp_copy_store_slots(&plane->current, fib_tables(plane->fib), first, n);
 }
 
 void
@@ -590,7 +474,7 @@ xdp_plane_set_next_hop(struct xdp_plane *plane, size_t i)
 	if (plane->moving[i])
 		return;
 	if ((now->flags & BACKEND_READY) == 0) {
-		write_backend(now, &b);
+		xdp_copy_store_backend(now, &b);
 		return;
 	}
 	__atomic_and_fetch(
@@ -707,15 +591,6 @@ xdp_plane_on_replaced(struct xdp_plane *plane,
 
 /* Life ----------------------------------------------------------------- */
 
-/* No address is a VIP. */
-static void
-write_empty(const struct copy *to)
-{
-	uint8_t *base = xdp_object_tables(to->object, to->number);
-
-	memset(base + to->object->room.vips_at, 0xff, sizeof(struct vip_entry));
-}
-
 struct xdp_plane *
 xdp_plane_new(struct xdp_object *taken, struct errmsg *why)
 {
@@ -733,7 +608,7 @@ xdp_plane_new(struct xdp_object *taken, struct errmsg *why)
 			free(plane);
 			return NULL;
 		}
-		plane->current = (struct copy){
+		plane->current = (struct xdp_copy){
 		    taken, taken->control->copy & (XDP_COPIES - 1)};
 		return plane;
 	}
@@ -744,7 +619,7 @@ xdp_plane_new(struct xdp_object *taken, struct errmsg *why)
 		xdp_plane_free(plane);
 		return NULL;
 	}
-	write_empty(&plane->current);
+	xdp_copy_write_empty(&plane->current);
 	return plane;
 }
 
@@ -756,9 +631,8 @@ xdp_plane_free(struct xdp_plane *plane)
 	if (plane == NULL)
 		return;
 	forget_left(plane);
-	if (plane->loader.begun)
-		(void)take_larger(plane, &ignored); /* waits for it */
-	xdp_object_free(plane->larger);
+	(void)xdp_larger_await(&plane->larger, &ignored);
+	xdp_larger_drop(&plane->larger);
 	xdp_object_free(plane->current.object);
 	xdp_flows_unmap(&plane->flows);
 	free(plane->moving);

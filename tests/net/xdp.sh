@@ -266,7 +266,7 @@ forwards_in_the_kernel() {
 	    ip.checksum.status == 0 || udp.checksum.status == 0')" 0
 }
 
-# After what user space does itself for a moment: next hops have been found anew.
+# Just after next hops were found, user space still does it for a moment.
 comes_to_forward_in_the_kernel() {
 	wait_until 10 stays_in_the_kernel && forwards_in_the_kernel
 }
@@ -591,7 +591,7 @@ start_balancer >"$work/start" 2>&1
 ask install "$work/all.yaml" >/dev/null
 wait_until 10 resolved 3
 check "takes XDP, in generic mode on veth" takes_xdp
-check "forwards both IP versions in the kernel" forwards_in_the_kernel
+check "forwards both IP versions in the kernel" comes_to_forward_in_the_kernel
 check "passes what is not for a VIP" passes_what_is_not_for_a_vip
 check "user space does the rest, counted once" hands_up_the_rest
 check "drops an unknown port in the kernel" drops_unknown_port
