@@ -19,12 +19,14 @@ check() {
 	fi
 }
 
-# wait_until SECONDS COMMAND...: until the command succeeds.
+# wait_until SECONDS COMMAND...: until the command succeeds. Other work on the
+# machine may take as long again, and the last look comes after that.
 wait_until() {
-	local deadline=$((SECONDS + $1))
+	local end=$((SECONDS + 1 + 2 * $1)) last=
 	shift
 	until "$@"; do
-		[ $SECONDS -lt $deadline ] || return 1
+		[ -z "$last" ] || return 1
+		[ $SECONDS -lt $end ] || last=yes
 		sleep 0.05
 	done
 }

@@ -8,6 +8,10 @@ MON_AS=65099
 # One more prefix of each version, for tests with many VIPs.
 VIPS4='[ 203.0.113.0\/24{32,32}, 10.77.0.0\/16{32,32} ]'
 
+# How often BFD is heard; a node that is silent three times as long is gone. Of
+# use to who runs more than one lab on few cores.
+BFD_MS=${GUIDEWAY_LAB_BFD_MS:-100}
+
 router_kind() { cat "$RUN/router/kind"; }
 
 bgp_node_files() {
@@ -16,6 +20,7 @@ bgp_node_files() {
 	    -e "s/^define ROUTER4 .*/define ROUTER4 = $(net4 "$host")1;/" \
 	    -e "s/^define ROUTER6 .*/define ROUTER6 = $(net6 "$host")1;/" \
 	    -e "s/^define VIPS4 .*/define VIPS4 = $VIPS4;/" \
+	    -e "s/interval 100 ms;/interval $BFD_MS ms;/" \
 	    "$srcdir/deploy/bird/node.conf" >"$dir/bird.conf"
 	cat >>"$dir/bird.conf" <<-END
 	# The monitor of the lab is behind the router, without BFD.
@@ -37,10 +42,13 @@ bgp_node_files() {
 
 bgp_router_files() {
 	local dir=$RUN/router
-	sed "s/^define VIPS4 .*/define VIPS4 = $VIPS4;/" \
+	sed -e "s/^define VIPS4 .*/define VIPS4 = $VIPS4;/" \
+	    -e "s/interval 100 ms;/interval $BFD_MS ms;/" \
 	    "$srcdir/deploy/bird/router-bird.conf" >"$dir/bird.conf"
-	sed 's/^ip prefix-list VIPS4 .*/&\
+	sed -e 's/^ip prefix-list VIPS4 .*/&\
 ip prefix-list VIPS4 seq 6 permit 10.77.0.0\/16 ge 32/' \
+	    -e "s/transmit-interval 100$/transmit-interval $BFD_MS/" \
+	    -e "s/receive-interval 100$/receive-interval $BFD_MS/" \
 	    "$srcdir/deploy/bird/router-frr.conf" >"$dir/frr.conf"
 	mkdir -p "$dir/frr"
 	: >"$dir/frr/vtysh.conf"
@@ -81,7 +89,7 @@ bgp_mon_neighbor() {
 
 # FRR's daemons start empty; vtysh gives them their configuration.
 frr_configure() {
-	wait_for 10 "FRR on the router" frr_answers 2>/dev/null &&
+	wait_for 30 "FRR on the router" frr_answers 2>/dev/null &&
 		host_do router vtysh --vty_socket "$RUN/router/frr" \
 		    -f "$RUN/router/frr.conf" >>"$RUN/router/vtysh.log" 2>&1
 }

@@ -67,12 +67,20 @@ program_start() {
 	setsid ip netns exec "$PREFIX$host" "${command[@]}" \
 	    </dev/null >>"$RUN/$host/$program.log" 2>&1 9>&- &
 	echo $! >"$RUN/$host/$program.pid"
+	wait_for 30 "$program on $host to begin" program_began "$host" $!
 	case $program in
 	# The others would try again only after 10 s.
-	zebra) wait_for 10 zebra test -S "$RUN/router/frr/zserv.api" ;;
+	zebra) wait_for 30 zebra test -S "$RUN/router/frr/zserv.api" ;;
 	bgpd) frr_configure ||
 		die "FRR does not take its configuration: $RUN/router/vtysh.log" ;;
 	esac
+}
+
+# Is it in its namespace, or has it ended already? (A zombie has no exe.)
+program_began() {
+	! readlink "/proc/$2/exe" >/dev/null ||
+		[ "$(stat -Lc %i "/proc/$2/ns/net" 2>/dev/null)" = \
+		    "$(stat -Lc %i "/run/netns/$PREFIX$1")" ]
 }
 
 program_signal() {
@@ -141,7 +149,7 @@ programs_up() {
 program_wait() {
 	local host=$1 program=$2
 	shift 2
-	wait_for 20 "$program on $host" "$@" 2>/dev/null && return
+	wait_for 60 "$program on $host" "$@" 2>/dev/null && return
 	tail -n 5 "$RUN/$host"/*.log >&2
 	die "$host: $program does not come up (its log is above)"
 }

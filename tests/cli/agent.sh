@@ -204,7 +204,7 @@ expect 1 guideway node drain lb2
 says err "this is node 'lb1'"
 expect 0 guideway node drain lb1
 says out "lb1: withdrawn, still forwarding"
-expect 0 guideway node drain --wait --timeout 8
+expect 0 guideway node drain --wait --timeout 30
 says out "lb1: drained, no packet for a VIP for"
 expect 0 guideway status
 says out "intent: draining, as the operator said"

@@ -83,7 +83,7 @@ announce:
   device: gw-none
   table: 4000000177
   bird: $work/bird.ctl
-  drain_quiet: 1
+  drain_quiet: 3
 cluster:
   seed: 000102030405060708090a0b0c0d0e0f
 services:

@@ -155,11 +155,11 @@ check "balancer hangs, agent killed: its successor withdraws" \
     hung_then_agent_restarts
 
 lab freeze lb1
-check "node frozen: gone in well under a second" comes_to_go_over 2 "lb2 lb3"
+check "node frozen: gone by BFD" comes_to_go_over 2 "lb2 lb3"
 lab thaw lb1
 check "node thawed: it comes back" restored
 lab cut lb1
-check "node cut off: gone in well under a second" comes_to_go_over 2 "lb2 lb3"
+check "node cut off: gone by BFD" comes_to_go_over 2 "lb2 lb3"
 lab mend lb1
 check "mended: it comes back" restored
 
@@ -174,7 +174,7 @@ reconfigure() {
 }
 check "BIRD reconfigured by its operator: no change at the router" reconfigure
 drain lb1
-check "drained: lb1 is gone" goes_over "lb2 lb3"
+check "drained: lb1 is gone" comes_to_go_over 5 "lb2 lb3"
 check "... and BIRD reconfigured does not bring it back" reconfigure
 check "... which stays so" goes_over "lb2 lb3"
 check "undrained" undrain lb1
@@ -196,7 +196,7 @@ on lb1 ip link del gw0
 check "a device that somebody deletes comes back" restored
 
 # A VIP outside the prefixes that BIRD's operator lets out.
-set_web() { lab guideway lb1 service set web "$@" >"$work/out"; }
+set_web() { change lab guideway lb1 service set web "$@" >"$work/out"; }
 set_web "vips=$vip4,$vip6,198.18.0.1"
 check "a VIP outside BIRD's prefixes: status says the likely cause" \
     wait_until 15 says lb1 '[.vips[].why] | tostring' "has not learnt it"
@@ -213,12 +213,12 @@ set_web announce_min=1 announce_again=1
 check "with enough again" restored
 
 # GRACEFUL_SHUTDOWN first, where it is asked for.
-lab guideway lb1 node drain --temporary --graceful 3 >"$work/out"
+change lab guideway lb1 node drain --temporary --graceful 10 >"$work/out"
 check "marked first: GoBGP hears GRACEFUL_SHUTDOWN" \
     wait_until 2 hears_graceful_shutdown "$vip4" "$a4"
 check "... the router prefers the others" comes_to_go_over 2 "lb2 lb3"
 check "... and then the route is withdrawn" \
-    wait_until 5 hears_nothing "$vip4" "$a4"
+    wait_until 15 hears_nothing "$vip4" "$a4"
 check "a temporary drain is undone" undrain lb1
 
 # Nobody may reach BIRD: announced all the same, and said.

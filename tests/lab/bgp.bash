@@ -37,10 +37,11 @@ slay() {
 
 # Counts changes of the router's routes for SECONDS, in the background.
 begin_events() {
+	rm -f "$work/watching"
 	ip netns exec "${GUIDEWAY_LAB_PREFIX}router" "$tools/route_watch" \
 	    -e "$1" >"$work/events" 2>"$work/watching" &
 	events=$!
-	wait_until 5 grep -q ready "$work/watching"
+	wait_until 5 grep -qs ready "$work/watching"
 }
 
 no_events() {
@@ -51,10 +52,10 @@ no_events() {
 # Connections with traffic on them, until end_hold.
 begin_hold() {
 	rm -f "$work/held" # of one before, that says "open" already
-	ip netns exec "${GUIDEWAY_LAB_PREFIX}client" "$tools/hold" -i 50 "$1" \
+	ip netns exec "${GUIDEWAY_LAB_PREFIX}client" "$tools/hold" -i 200 "$1" \
 	    "$vip4" 80 "$vip6" 80 >"$work/held" 2>&1 &
 	holding=$!
-	wait_until 15 grep -qs open "$work/held"
+	wait_until 15 grep -qs open "$work/held" || { end_hold; return 1; }
 }
 
 end_hold() {

@@ -47,11 +47,11 @@ same_tables() {
 now_ms() { echo "$((${EPOCHREALTIME/./} / 1000))"; }
 
 # heals SECONDS WHAT [NODE...]: a test: after what has just happened these
-# (all) come to serve the same, within so long. Says how long it took.
+# (all) come to serve the same, in about so long. Says how long it took.
 heals() {
 	local begun
 	begun=$(now_ms)
-	check "$2, within $1 s" wait_until "$1" identical "${@:3}"
+	check "$2" wait_until "$1" identical "${@:3}"
 	echo "#   after $(($(now_ms) - begun)) ms"
 	check "... byte for byte" same_tables "${@:3}"
 }

@@ -10,12 +10,13 @@
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/cluster.bash"
 
-# Of a command that exits with 0, all of it has come true, at once.
+# Of a command that exits with 0, all of it has come true, at once; and the nodes
+# have told each other in a moment.
 done_everywhere() {
 	local node=$1
 	shift
-	exits 0 gw "$node" "$@" && said "done on all 3 nodes" && identical &&
-		same_tables
+	exits 0 gw "$node" "$@" && said "done on all 3 nodes" && same_tables &&
+		wait_until 5 identical
 }
 
 all_verify() { each verifies; }
@@ -68,13 +69,14 @@ at_the_same_time() {
 		wait "$i" || bad=$?
 	done
 	cat "$work"/same? "$work"/other?
-	equal $bad 0 && identical || return 1
+	equal $bad 0 && wait_until 5 identical || return 1
 	done_everywhere lb1 backend weight web "$(addr be2)" 1 &&
 		done_everywhere lb1 backend weight web "$(addr be3)" 1
 }
 
 start_lab
-check "three nodes are a cluster with the same tables" identical
+check "three nodes are a cluster with the same tables" \
+    wait_until 5 identical
 check "... byte for byte" same_tables
 check "... and each verifies it" all_verify
 check "status says so, too" \

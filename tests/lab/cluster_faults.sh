@@ -30,7 +30,7 @@ agree() {
 # Cut off both ways. ------------------------------------------------------------
 
 start_lab
-gw lb1 backend remove web "$(addr be4)" --now >"$work/out"
+change gw lb1 backend remove web "$(addr be4)" --now >"$work/out"
 begin_polling
 lab cut-peer lb1
 check "lb1 is cut off from the others: each side notices" wait_until 10 apart
@@ -42,10 +42,10 @@ check "a change on lb2 is done there and on lb3" \
     exits 0 gw lb2 backend weight web "$(addr be2)" 3
 check "... and it says of how many" said "2 of 3"
 # The same backend, on both sides; and one that only one side removes.
-gw lb1 backend add web "$(addr be4)" --weight 2 --local >"$work/out"
-gw lb3 backend add web "$(addr be4)" --weight 4 >"$work/out"
-gw lb1 backend remove who "$(addr be3)" --now --local >"$work/out"
-gw lb2 backend weight who "$(addr be3)" 9 >"$work/out"
+change gw lb1 backend add web "$(addr be4)" --weight 2 --local >"$work/out"
+change gw lb3 backend add web "$(addr be4)" --weight 4 >"$work/out"
+change gw lb1 backend remove who "$(addr be3)" --now --local >"$work/out"
+change gw lb2 backend weight who "$(addr be3)" 9 >"$work/out"
 end_polling
 check "traffic over both sides did not notice" at_most 2 "$(lost)"
 check "the router sees all nodes" goes_over "lb1 lb2 lb3"
@@ -71,8 +71,8 @@ for way in in out; do
 	check "lb1 is cut off one way ($way): each side notices" \
 	    wait_until 15 apart
 	weight=$((weight + 2))
-	gw lb1 backend weight web "$(addr be1)" $weight --local >"$work/out"
-	gw lb2 backend weight web "$(addr be2)" $weight >"$work/out"
+	change gw lb1 backend weight web "$(addr be1)" $weight --local >"$work/out"
+	change gw lb2 backend weight web "$(addr be2)" $weight >"$work/out"
 	check "... and serves" answer "be1 be2 be3 be4"
 	lab mend-peer
 	heals 25 "mended: all agree"

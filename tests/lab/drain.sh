@@ -26,11 +26,13 @@ drained_in_turn() {
 }
 
 two_at_once() {
+	local first second
 	begin_hold $held || return 1
 	drain lb1 &
+	first=$!
 	drain lb2 &
-	wait %+ %-
-	goes_over lb3 || return 1
+	second=$!
+	wait $first && wait $second && comes_to_go_over 5 lb3 || return 1
 	sleep 1
 	undrain lb1 && undrain lb2 || return 1
 	end_hold
@@ -60,7 +62,7 @@ remembered() {
 
 not_remembered() {
 	lab guideway lb1 node drain --temporary
-	goes_over "lb2 lb3" || return 1
+	comes_to_go_over 5 "lb2 lb3" || return 1
 	lab stop lb1 agent
 	lab start lb1 agent
 	comes_to_go_over 10 "lb1 lb2 lb3"
@@ -90,8 +92,8 @@ many_vips() {
 		printf -v vips '%s10.77.%d.%d,2001:db8:f:1::%x,' "$vips" \
 		    $((i / 250)) $((i % 250 + 1)) $((i + 1))
 		[ $((i % 100)) = 99 ] || [ $((i + 1)) = "$1" ] || continue
-		lab guideway lb1 service add "many$((i / 100))" protocol=tcp \
-		    ports=80 table_size=256 announce_min=0 \
+		lab guideway lb1 service add "many$((i / 100))" --wait \
+		    --timeout 60 protocol=tcp ports=80 table_size=256 announce_min=0 \
 		    "vips=${vips%,}" || return 1
 		vips=
 	done
@@ -100,7 +102,7 @@ many_vips() {
 no_many_vips() {
 	local i
 	for ((i = 0; i * 100 < $1; i++)); do
-		lab guideway lb1 service remove "many$i" || return 1
+		change lab guideway lb1 service remove "many$i" || return 1
 	done
 }
 
@@ -141,7 +143,7 @@ done
 check "a drained node forwards until no traffic comes, and says so" \
     forwards_until_quiet
 check "... and comes back" undrain lb2
-drain lb1 >/dev/null
+change drain lb1 >/dev/null
 check "a drain survives the restart of all daemons" remembered
 check "... and is undone" undrain lb1
 check "a temporary one does not" not_remembered

@@ -61,7 +61,22 @@ ask(evutil_socket_t fd, short what, void *ctx)
 	evtimer_add(f->next, &f->flow.hold->interval);
 }
 
-/* A late answer, to what was asked before, says nothing any more. */
+/* Is it an answer to what was asked before? That says nothing any more: what
+ * was asked twice may be answered twice. */
+static bool
+is_late(const struct udp_flow *f, const char *text, size_t len)
+{
+	const size_t number = TOKEN_LEN / 2;
+	char token[TOKEN_LEN + 1];
+
+	if (len < TOKEN_LEN)
+		return false;
+	text += len - TOKEN_LEN;
+	hold_token(&f->flow, token);
+	return memcmp(text, token, number) == 0 &&
+	    memcmp(text + number, token + number, number) < 0;
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *ctx)
 {
@@ -71,7 +86,7 @@ on_readable(evutil_socket_t fd, short what, void *ctx)
 	ssize_t n;
 
 	while ((n = recv(fd, text, sizeof(text), MSG_DONTWAIT)) >= 0) {
-		if (!f->waiting)
+		if (!f->waiting || is_late(f, text, (size_t)n))
 			continue;
 		f->waiting = false;
 		f->silent = 0;

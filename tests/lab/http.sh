@@ -30,7 +30,7 @@ answers_fragmented() {
 		on client socat -b 8192 -t 1 - "$target")"
 }
 
-answers_ping() { on client ping -n -q -c 3 -i 0.1 -W 1 "$1"; }
+answers_ping() { on client ping -n -q -c 3 -i 0.1 -W 5 "$1"; }
 
 # A session to the node itself, as ssh is: both ways, over a while.
 answers_session() {
@@ -38,7 +38,7 @@ answers_session() {
 	"$lab" exec lb1 socat "$listen",fork,reuseaddr PIPE &
 	wait_until 5 listens lb1 2222
 	answer=$(for i in 1 2 3 4 5; do echo "line $i"; sleep 0.1; done |
-	    on client socat -t 1 - "$target")
+	    on client socat -t 10 - "$target")
 	kill %%
 	wait %% || true
 	equal "$answer" "$(printf 'line %s\n' 1 2 3 4 5)"
@@ -59,7 +59,8 @@ for node in $nodes; do
 	lab route "$node"
 	for version in 4 6; do
 		check "$node: HTTP over IPv$version" answers_http $version
-		check "$node: UDP over IPv$version" answers_udp $version
+		check "$node: UDP over IPv$version" \
+		    wait_until 10 answers_udp $version
 		check "$node: UDP in fragments over IPv$version" \
 		    wait_until 10 answers_fragmented $version
 	done

@@ -13,7 +13,7 @@
 held=300
 settle=20 # s
 
-set_backend() { gw lb1 backend "$1" web "$(addr "$2")" "${@:3}" >/dev/null; }
+set_backend() { change gw lb1 backend "$1" web "$(addr "$2")" "${@:3}" >/dev/null; }
 notices() { gw "$1" status --json | jq ".flows.$2"; }
 
 drain_node() {
@@ -113,7 +113,7 @@ drain_waits() {
 start_lab
 check "all nodes serve the same" wait_until 20 identical
 check "... and announce" comes_to_go_over 10 "lb1 lb2 lb3"
-gw lb1 service set web settle_time=$settle tcp_idle=60 >/dev/null
+change gw lb1 service set web settle_time=$settle tcp_idle=60 >/dev/null
 check "nothing changes: none of $held breaks" nothing_changes
 check "a backend is drained, and comes back" backend_comes_and_goes
 check "a node is drained, and comes back" node_comes_and_goes

@@ -12,10 +12,14 @@ held=200
 settle=10 # s
 
 address() { lab show "tunnel.$1"; }
-set_backend() { lab guideway lb1 backend "$1" web "$(address "$2")" "${@:3}"; }
-figure() { lab guideway lb1 service show web --json | jq ".$1"; }
+set_backend() {
+	change lab guideway lb1 backend "$1" web "$(address "$2")" "${@:3}"
+}
+# figure FIELD [NODE]
+figure() { lab guideway "${2:-lb1}" service show web --json | jq ".$1"; }
 moves() { at_least 1 "$(figure slots_moving)"; }
-stands() { equal "$(figure slots_moving)" 0; }
+stands() { equal "$(figure slots_moving "$@")" 0; }
+all_stand() { stands lb1 && stands lb2 && stands lb3; }
 nothing_is_kept() {
 	stands && equal "$(figure slots_marked)" 0 &&
 		equal "$(figure entries)" 0
@@ -87,6 +91,9 @@ resets() {
 # a change of backends.
 over_other_nodes() {
 	local backend
+	# None of them begins where slots move: it could change its node before
+	# that has heard of it.
+	wait_until $((settle + 10)) all_stand || return 1
 	lab route lb1 lb2 lb3
 	begin_hold $held || return 1
 	for backend in $backends; do
@@ -108,7 +115,8 @@ over_other_nodes() {
 
 start_lab
 lab route lb1
-lab guideway lb1 service set web settle_time=$settle tcp_idle=60 >/dev/null
+change lab guideway lb1 service set web settle_time=$settle \
+    tcp_idle=60 >/dev/null
 check "each backend drained and enabled breaks none of $held" each_in_turn
 check "several drained, and weights changed, break none" several_at_once
 check "a drain outlives settle_time" beyond_the_move

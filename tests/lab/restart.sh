@@ -19,7 +19,7 @@ transfer_survived() {
 	local backend
 	wait "$transfer" || return 1
 	backend=$(sed -n 's/^X-Backend: *\([a-z0-9]*\).*/\1/p' "$work/head")
-	cmp "$work/down" "$run/$backend/www/large"
+	cmp "$work/down" "$run/$backend/www/large" || return 1
 	rm -f "$work/down"
 }
 

@@ -46,11 +46,14 @@ capture_works() {
 	"$lab" pcap client eth0 "$work/capture.pcap" icmp 2>"$work/capture" &
 	pid=$!
 	wait_until 10 grep -q 'listening on' "$work/capture" || return 1
-	on client ping -n -q -c 2 -i 0.1 -W 1 "$(lab show addr4.be1)"
+	on client ping -n -q -c 2 -i 0.1 -W 5 "$(lab show addr4.be1)"
+	wait_until 10 has_packets 4 || true
 	kill $pid
 	wait $pid || true
-	equal "$(tcpdump -n -r "$work/capture.pcap" 2>/dev/null | wc -l)" 4
+	equal "$(packets)" 4
 }
+packets() { tcpdump -n -r "$work/capture.pcap" 2>/dev/null | wc -l; }
+has_packets() { [ "$(packets)" -ge "$1" ]; }
 
 second_lab() (
 	export GUIDEWAY_LAB_PREFIX=${GUIDEWAY_LAB_PREFIX%-}b-

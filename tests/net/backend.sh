@@ -117,11 +117,11 @@ topology() {
 	    net.ipv4.conf.eth0.rp_filter=0
 	on_c sysctl -qw net.ipv4.conf.all.rp_filter=0 \
 	    net.ipv4.conf.c0.rp_filter=0 net.ipv6.conf.c0.accept_ra=0
-	within 5 ping_hosts || skip_all "the two namespaces do not connect"
+	within 20 ping_hosts || skip_all "the two namespaces do not connect"
 }
 
 ping_hosts() {
-	on_c ping -qc1 -W1 10.9.0.2 && on_c ping -qc1 -W1 fd09::2
+	on_c ping -qc1 -W5 10.9.0.2 && on_c ping -qc1 -W5 fd09::2
 }
 
 # tunnel NAME LOCAL REMOTE: a balancer's sending half.
@@ -162,7 +162,7 @@ web_server() {
 	END
 	ip netns exec "$B" nginx -e "$work/nginx.log" -c "$work/nginx.conf" &
 	children+=($!)
-	within 5 fetch 10.9.0.2 || skip_all "nginx does not answer"
+	within 20 fetch 10.9.0.2 || skip_all "nginx does not answer"
 }
 
 fetch() {
@@ -422,7 +422,7 @@ test_roll_back() {
 	is "... and all is as it was, the program too" \
 	    diff "$work/up" "$work/after"
 	is "... and serves as before" fetch $VIP4
-	with_nft "touch $work/waiting; sleep 1; exit 0"
+	with_nft "touch $work/waiting; sleep 5; exit 0"
 	ip netns exec "$B" env PATH="$work/bin:$PATH" "$backend" "${UP[@]}" \
 	    "${FROM[@]}" --vip $OTHER4 >/dev/null 2>&1 &
 	pid=$!

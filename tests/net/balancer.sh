@@ -14,6 +14,8 @@ socket=$work/run/balancer.sock
 balancer=
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../tap.bash"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/watch.bash"
 
 clean_up() {
 	local pid ns
@@ -111,11 +113,11 @@ send() { on "$client" "$build/tests/net/udp_blast" "$1" 5000 "$2" "$3"; }
 
 # What leaves for the backends, until stop_capture.
 start_capture() {
-	rm -f "$work/out.pcap"
+	rm -f "$work/out.pcap" "$work/tcpdump"
 	on "$backend" tcpdump -U -B 16384 -s 0 -i eth0 -w "$work/out.pcap" \
 	    'ip proto 47 or ip6 proto 47' 2>"$work/tcpdump" &
 	tcpdump=$!
-	wait_until 10 grep -q listening "$work/tcpdump"
+	wait_until 10 grep -qs listening "$work/tcpdump"
 }
 
 # captured FILTER: how many of the frames there are.
@@ -173,7 +175,7 @@ counted() { [ "$(count_of "$1")" -ge "$2" ]; }
 new_states_lose_nothing() {
 	local before dropped i
 	before=$(count_of forward)
-	start_capture
+	watch "$backend" || return 1
 	send 203.0.113.10 8000 4000 &
 	sender=$!
 	for ((i = 0; i < 15; i++)); do
@@ -184,12 +186,10 @@ new_states_lose_nothing() {
 	done
 	wait $sender
 	wait_until 5 has_forwarded $((before + 8000)) || true
-	wait_until 10 capture_has 8000 || true
-	stop_capture
 	equal "$(($(count_of forward) - before))" 8000 || return 1
 	dropped=$(status_of interface in0 | sed 's/.* dropped \([0-9]*\).*/\1/')
 	equal "$dropped" 0 || return 1
-	frames_are gre 8000
+	reached 8000 wrapped of_states
 }
 
 bad_state_is_refused() {
@@ -225,21 +225,18 @@ mac_of() {
 mac_is() { [ "$(mac_of "$1")" = "$2" ]; }
 
 follows_a_new_mac() {
-	local new=02:00:5e:00:00:77
-	ip -n "$backend" link set eth0 address $new
+	local new=$watched_mac
+	ip -n "$backend" link set eth0 address "$new"
 	# It tells its neighbours, as an address that moves does.
 	on "$backend" ping -c 1 -W 1 -I 10.1.0.1 10.1.0.254 || true
 	on "$backend" ip neigh flush dev eth0
 	on "$backend" ping -c 1 -W 1 -I 10.1.0.2 10.1.0.254 || true
 	on "$backend" ping -c 1 -W 1 2001:db8:1::ff || true
-	wait_until 10 mac_is 10.1.0.1 $new || return 1
-	wait_until 10 mac_is 10.1.0.2 $new || return 1
-	wait_until 10 mac_is 2001:db8:1::1 $new || return 1
-	start_capture
-	forwards 203.0.113.10 || return 1
-	wait_until 5 capture_has 20 || return 1
-	stop_capture
-	frames_are "eth.dst == $new" 20
+	wait_until 10 mac_is 10.1.0.1 "$new" || return 1
+	wait_until 10 mac_is 10.1.0.2 "$new" || return 1
+	wait_until 10 mac_is 2001:db8:1::1 "$new" || return 1
+	watch "$backend" || return 1
+	forwards 203.0.113.10 && reached 20 wrapped to_mac
 }
 
 follows_a_deleted_neighbour() {

@@ -83,7 +83,8 @@ is_unprivileged() {
 
 # What leaves the node: a line for each packet of the client's.
 begin_capture() {
-	ip netns exec "$backend" tcpdump --immediate-mode -B 8192 -U -i eth0 \
+	ip netns exec "$backend" tcpdump --immediate-mode -B 8192 \
+	    -s 128 -U -i eth0 \
 	    -w "$work/out.pcap" 'ip proto 47' 2>"$work/tcpdump" &
 	tcpdump=$!
 	wait_until 10 grep -q listening "$work/tcpdump"

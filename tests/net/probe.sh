@@ -15,7 +15,8 @@ prefix=gwp$(($$ % 10000))
 C=$prefix-c S=$prefix-s B1=$prefix-1 B2=$prefix-2 # node, switch, backends
 VIP4=203.0.113.10 VIP6=2001:db8:100::10
 TABLE=1735852033 # and mark
-TIMES='interval=2000 timeout=1000 rise=2 fall=3'
+TIMES='interval=20000 timeout=10000 rise=2 fall=3'
+SHORT='interval=2000 timeout=1000 rise=2 fall=3'
 work=$(mktemp -d)
 children=()
 with=() # what the client is run by
@@ -154,7 +155,7 @@ killed() {
 	on_c "$program" -k 10.9.0.11 $VIP4 "$(http 201 tunnel)" >"$work/kept" &
 	local pid=$!
 	children+=("$pid")
-	wait_until 5 grep -q OK "$work/kept"
+	wait_until 5 grep -qs OK "$work/kept"
 	grep gw-probe <(ip -n "$C" link)
 	grep fwmark <(ip -n "$C" rule)
 	pid=$(pgrep -P "$pid" || echo "$pid")
@@ -166,10 +167,11 @@ no_device() { ! ip -n "$C" link show gw-probe >/dev/null 2>&1; }
 
 # Deleted under it between two rounds, and set down: the device is made anew.
 comes_back() { # COMMAND...
-	on_c "$program" -r 3 10.9.0.11 $VIP4 "$(http 201 tunnel)" \
+	rm -f "$work/rounds"
+	on_c "$program" -r 6 10.9.0.11 $VIP4 "$(http 201 tunnel)" \
 	    >"$work/rounds" &
 	children+=($!)
-	wait_until 5 grep -q OK "$work/rounds"
+	wait_until 5 grep -qs OK "$work/rounds"
 	on_c "$@"
 	wait "${children[-1]}"
 	[ "$(tail -n 1 "$work/rounds")" = OK ] || { cat "$work/rounds"; return 1; }
@@ -235,7 +237,7 @@ OK" -s 198.18.0.0/16 10.9.0.11 $VIP4 "$(http 201 tunnel)" \
     10.9.0.12 $VIP6 "icmp tunnel=yes $TIMES"
 check "from a source that the backend does not take" \
     says "FAILED no connection in 1000 ms" -s 10.9.0.77 10.9.0.11 $VIP4 \
-    "$(http 201 tunnel)"
+    "$(TIMES=$SHORT http 201 tunnel)"
 check "a connection that is given up ends at the backend, too" \
     says "FAILED the answer is not HTTP" 10.9.0.11 $VIP4 \
     "http port=81 tunnel=yes path=/ status=200-399 $TIMES"
@@ -275,7 +277,7 @@ with=()
 check "a backend that does not unwrap any more" backend_down "$B2"
 check "... is found through the tunnel only" says \
     "FAILED no connection in 1000 ms
-OK" 10.9.0.12 $VIP4 "$(http 202 tunnel)" 10.9.0.12 - "$(http 202)"
+OK" 10.9.0.12 $VIP4 "$(TIMES=$SHORT http 202 tunnel)" 10.9.0.12 - "$(http 202)"
 check "the other one is as before" says OK 10.9.0.11 $VIP4 "$(http 201 tunnel)"
 
 echo "1..$tap_count"

@@ -15,6 +15,8 @@ socket=$work/run/balancer.sock
 balancer=
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../tap.bash"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/watch.bash"
 
 clean_up() {
 	local pid ns
@@ -146,11 +148,11 @@ no_program_on() { ! program_on; }
 
 # What leaves for the backends, until stop_capture.
 start_capture() {
-	rm -f "$work/out.pcap"
+	rm -f "$work/out.pcap" "$work/tcpdump"
 	on "$backend" tcpdump -U -B 65536 -s 128 -i eth0 -w "$work/out.pcap" \
 	    'ip proto 47 or ip6 proto 47' 2>"$work/tcpdump" &
 	tcpdump=$!
-	wait_until 10 grep -q listening "$work/tcpdump"
+	wait_until 10 grep -qs listening "$work/tcpdump"
 }
 stop_capture() {
 	kill -TERM "$tcpdump"
@@ -170,50 +172,13 @@ few_undelivered() {
 	[ "$2" -gt 1000 ] && [ $(($1 * ${weight:-5})) -lt "$2" ]
 }
 
-# What reaches backends, until the next: those of the states and any, and by what
-# is told of them. A capture would miss some where the machine is busy.
-new_mac=02:00:5e:00:00:77
-watch() {
-	watching=$1
-	on "$watching" nft -f - <<-END
-	table netdev watch
-	delete table netdev watch
-	table netdev watch {
-		counter of_states { }
-		counter wrapped { }
-		counter ipv4_inside { }
-		counter ipv6_inside { }
-		counter to_new_mac { }
-		chain in {
-			type filter hook ingress device eth0 priority 0;
-			ip protocol gre ip daddr { 10.1.0.1, 10.1.0.2 } counter name of_states
-			ip6 nexthdr gre ip6 daddr 2001:db8:1::1 counter name of_states
-			meta l4proto gre counter name wrapped
-			meta l4proto gre @th,16,16 0x0800 counter name ipv4_inside
-			meta l4proto gre @th,16,16 0x86dd counter name ipv6_inside
-			meta l4proto gre ether daddr $new_mac counter name to_new_mac
-		}
-	}
-	END
-}
-watched() {
-	on "$watching" nft -j list counters table netdev watch |
-		jq ".nftables[].counter? | select(.name == \"$1\") | .packets"
-}
-reaches() { [ "$(watched "${2:-wrapped}")" -ge "$1" ]; }
-# reached COUNT COUNTER...: no more and no less.
-reached() {
-	local counter
-	for counter in "${@:2}"; do
-		wait_until 5 reaches "$1" "$counter" || true
-		equal "$(watched "$counter")" "$1" || return 1
-	done
-}
+# As fast as one core sends and forwards: some 60,000 a second.
+full_speed=1000000000
 
 # all_arrive COMMAND...: a stream of $rate packets a second while the command
 # runs, of which $sent packets reach the balancer; it loses none, and none goes
 # to a backend that is in no state.
-sent=0 rate=5000
+sent=0 rate=$full_speed
 all_arrive() {
 	local sender before came went
 	before=$(undelivered "$client" eth0) went=$(undelivered "$node" out0)
@@ -235,8 +200,10 @@ all_arrive() {
 	came=$((sent - went))
 	reached $came wrapped of_states
 }
-# As fast as one core sends and forwards: some 60,000 a second.
-all_arrive_at_full_speed() { rate=1000000000 all_arrive "$@"; }
+slowly() {
+	local rate=5000
+	"$@"
+}
 
 # Tests ----------------------------------------------------------------------
 
@@ -296,6 +263,7 @@ drops_unknown_port() {
 	local before up
 	before=$(count_of drop_no_service) up=$(received)
 	on "$client" "$build/tests/net/udp_blast" 203.0.113.10 5001 5 100
+	wait_until 5 counted_beyond drop_no_service $((before + 4)) || return 1
 	equal "$(count_of drop_no_service)" $((before + 5)) || return 1
 	equal "$(received)" "$up"
 }
@@ -415,17 +383,17 @@ mac_of() { status_of "backend $1 " | awk '{ print $NF }'; }
 mac_is() { [ "$(mac_of "$1")" = "$2" ]; }
 
 follows_a_new_mac() {
-	local new=$new_mac
-	ip -n "$backend" link set eth0 address $new
+	local new=$watched_mac
+	ip -n "$backend" link set eth0 address "$new"
 	on "$backend" ip neigh flush dev eth0
 	on "$backend" ping -c 1 -W 1 -I 10.1.0.1 10.1.0.254 || true
 	on "$backend" ip neigh flush dev eth0
 	on "$backend" ping -c 1 -W 1 -I 10.1.0.2 10.1.0.254 || true
 	on "$backend" ping -c 1 -W 1 2001:db8:1::ff || true
-	wait_until 10 mac_is 10.1.0.1 $new || return 1
-	wait_until 10 mac_is 10.1.0.2 $new || return 1
-	wait_until 10 mac_is 2001:db8:1::1 $new || return 1
-	comes_to_forward_in_the_kernel && reached 200 wrapped to_new_mac
+	wait_until 10 mac_is 10.1.0.1 "$new" || return 1
+	wait_until 10 mac_is 10.1.0.2 "$new" || return 1
+	wait_until 10 mac_is 2001:db8:1::1 "$new" || return 1
+	comes_to_forward_in_the_kernel && reached 200 wrapped to_mac
 }
 
 # Without a next hop the program hands up, and user space counts.
@@ -544,7 +512,7 @@ restart_natively() {
 restarted_natively() {
 	local before
 	before=$(count_of forward)
-	weight=1000000 all_arrive restart_natively "$1" || return 1
+	weight=1000000 slowly all_arrive restart_natively "$1" || return 1
 	equal "$(count_of forward)" $((before + sent))
 }
 # Backends behind the interface that the clients are behind, too: XDP_TX.
@@ -596,17 +564,13 @@ check "passes what is not for a VIP" passes_what_is_not_for_a_vip
 check "user space does the rest, counted once" hands_up_the_rest
 check "drops an unknown port in the kernel" drops_unknown_port
 check "1,000 states in a row at full speed lose nothing" \
-    all_arrive_at_full_speed new_states 500
+    all_arrive new_states 500
 check "a program with more room loses nothing and holds nothing up" \
-    all_arrive new_rooms
-check "a restart loses nothing and counts go on" counts_go_on
-check "killed: nothing is lost and counts go on" killed
-check "replaced: nothing is lost, nothing counted twice" replaced
-check "another layout loses nothing" all_arrive other_layout
-check "at full speed: a restart loses nothing" \
-    all_arrive_at_full_speed restart TERM
-check "at full speed: killed: nothing is lost" all_arrive_at_full_speed restart KILL
-check "at full speed: replaced: nothing is lost" all_arrive_at_full_speed replace
+    slowly all_arrive new_rooms
+check "at full speed: a restart loses nothing and counts go on" counts_go_on
+check "at full speed: killed: nothing is lost and counts go on" killed
+check "at full speed: replaced: nothing is lost, nothing counted twice" replaced
+check "at full speed: another layout loses nothing" all_arrive other_layout
 check "follows a new MAC" follows_a_new_mac
 check "no next hop is counted" no_next_hop_is_counted
 check "the backends' link deleted and made anew" backends_link_made_anew

@@ -27,6 +27,7 @@ run_steps() {
 in_background() {
 	renice -n 19 -p "$BASHPID" >/dev/null
 	export GUIDEWAY_JOBS=1 CK_TIMEOUT_MULTIPLIER=10
+	script_timeout=1800
 	"$@"
 }
 

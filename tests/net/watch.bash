@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Counts of the wrapped packets that reach eth0 of a namespace. A capture would
+# miss some of them where the machine is busy. Sourced after tap.bash.
+
+watched_mac=02:00:5e:00:00:77
+
+# watch NAMESPACE: from now on, and of no other namespace any more.
+watch() {
+	watching=$1
+	# Each rule looks for GRE: one that asks what a packet is not is passed by
+	# by those, like ARP, that have no such thing.
+	ip netns exec "$watching" nft -f - <<-END
+	table netdev watch
+	delete table netdev watch
+	table netdev watch {
+		counter wrapped { }
+		counter of_states { }
+		counter ipv4_inside { }
+		counter ipv6_inside { }
+		counter to_mac { }
+		chain in {
+			type filter hook ingress device eth0 priority 0;
+			meta l4proto gre counter name wrapped
+			ip protocol gre ip daddr { 10.1.0.1, 10.1.0.2 } counter name of_states
+			ip6 nexthdr gre ip6 daddr 2001:db8:1::1 counter name of_states
+			meta l4proto gre @th,16,16 0x0800 counter name ipv4_inside
+			meta l4proto gre @th,16,16 0x86dd counter name ipv6_inside
+			meta l4proto gre ether daddr $watched_mac counter name to_mac
+		}
+	}
+	END
+}
+
+# watched COUNTER: up to now.
+watched() {
+	ip netns exec "$watching" nft -j list counters table netdev watch |
+		jq ".nftables[].counter? | select(.name == \"$1\") | .packets"
+}
+
+# reached COUNT COUNTER...: is it so many, or in 5 s, and no more?
+reached() {
+	local counter arrived
+	for counter in "${@:2}"; do
+		wait_until 5 reaches "$counter" "$1" || true
+		arrived=$(watched "$counter")
+		[ "$arrived" = "$1" ] ||
+			{ echo "$counter: $arrived of $1"; return 1; }
+	done
+}
+reaches() { [ "$(watched "$1")" -ge "$2" ]; }
