@@ -103,6 +103,7 @@ heals 15 "with its own again it is part of it"
 # A file that others may read is refused before anything is at stake.
 chmod 644 "$identity"
 slay lb3 agent
+: >"$run/lb3/agent.log"
 lab start lb3 agent
 check "an identity that others may read: the agent does not start" \
     wait_until 5 gone lb3 agent

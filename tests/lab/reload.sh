@@ -44,6 +44,9 @@ for bad in 'services: [' 'services: nonsense' ''; do
 	    wait_until 5 says_error
 	check "... and the last good one goes on" \
 	    sees_backends "be1 be2 be3"
+	without_be4 >"$config"
+	lab reload lb1 agent
+	wait_until 5 says_none
 done
 
 cp "$work/good.yaml" "$config"

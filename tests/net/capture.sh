@@ -253,9 +253,11 @@ by_reason_and_service() {
 counted() { [ "$(count_of "$1")" -ge "$2" ]; }
 
 sampled() {
-	local n
+	local n before
 	begin -w "$work/file.pcapng" --sample 1/20 --rate 20000
+	before=$(count_of forward)
 	send 5000 4000 4000
+	wait_until 5 has_forwarded $((before + 4000)) || return 1
 	end INT || return 1
 	says 'sampled 1 in [12][0-9]$' || return 1
 	n=$(frames 'frame.interface_name == "in0"' frame.number | wc -l)

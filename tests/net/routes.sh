@@ -111,25 +111,27 @@ soon() { wait_until 2 "$@" >/dev/null 2>&1 || "$@"; }
 changes() { grep -c '^changed' "$log" || true; }
 told_more() { [ "$(changes)" -gt "$1" ]; }
 
-# The kernel's route events, from here to a marker in another table.
+# The kernel's route events, from here to a marker in another table, which is not
+# that of the beginning, since some of those may come late.
 start_monitor() {
 	: >"$work/events"
 	ip netns exec "$ns" stdbuf -oL ip monitor route >>"$work/events" \
 	    8>&- 9<&- &
 	monitor=$!
-	wait_until 5 marked
+	wait_until 5 marked 99
 	: >"$work/events"
 }
 
+# marked TABLE
 marked() {
 	markers=$((markers + 1))
-	route add "192.0.2.$((markers % 250))" dev lo table 99 2>/dev/null ||
+	route add "192.0.2.$((markers % 250))" dev lo table "$1" 2>/dev/null ||
 		true
-	grep -q 'table 99' "$work/events"
+	grep -q "table $1" "$work/events"
 }
 
 stop_monitor() {
-	wait_until 5 marked
+	wait_until 5 marked 98
 	kill "$monitor"
 	wait "$monitor" 2>/dev/null || true
 	grep 'table 177' "$work/events" >"$work/events.177" || true

@@ -191,6 +191,7 @@ all_arrive() {
 	sleep 0.3
 	kill "$sender"
 	wait "$sender" || return 1
+	sleep 0.3 # for what is on its way
 	before=$(($(undelivered "$client" eth0) - before))
 	went=$(($(undelivered "$node" out0) - went))
 	sent=$(cat "$work/sent")
@@ -279,20 +280,25 @@ new_states() {
 # A state that the loaded program has no room for, and back. User space answers
 # while the kernel checks the next program, for half a second and longer.
 new_rooms() {
-	local larger pinger slowest r=0
+	local larger pinger slowest begun took longest=0 r=0
 	on "$client" ping -q -c 150 -i 0.01 -W 2 203.0.113.10 >"$work/ping" &
 	pinger=$!
 	for larger in large larger; do
+		begun=$(date +%s%3N)
 		ask install "$work/$larger.yaml" >/dev/null || r=1
+		took=$(($(date +%s%3N) - begun))
+		longest=$((took > longest ? took : longest))
 		sleep 0.2
 		ask install "$work/all.yaml" >/dev/null || r=1
 		sleep 0.2
 	done
 	wait "$pinger" || r=1
 	slowest=$(sed -n 's,^rtt.*/\([0-9]*\)\.[0-9]*/[0-9.]* ms.*,\1,p' "$work/ping")
-	if [ $r = 1 ] || [ "$slowest" -ge 300 ] ||
+	# Some 300 ms by itself where the machine is busy, but not all of it.
+	if [ $r = 1 ] || [ $((slowest * 2)) -ge $longest ] ||
 	    ! grep -q ' 0% packet loss' "$work/ping"; then
 		cat "$work/ping"
+		echo "the longest install took $longest ms"
 		return 1
 	fi
 }
