@@ -76,12 +76,10 @@ on_links(void *ctx)
 static int
 make_room(struct live *live, const struct fib *fib, struct errmsg *why)
 {
-	int r = 0;
-
-	if (live->env.xdp != NULL && !live->waits)
-		r = xdp_make_room(live->env.xdp, fib, why);
-	live->put_off = r == XDP_PLANE_LATER;
-	return r == 0 ? 0 : -1;
+	live->put_off = false;
+	if (live->env.xdp == NULL || live->waits)
+		return 0;
+	return xdp_make_room(live->env.xdp, fib, &live->put_off, why);
 }
 
 /* Before a new state is switched in: all its backends have the next hops that

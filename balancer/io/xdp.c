@@ -200,12 +200,13 @@ xdp_install(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
 }
 
 int
-xdp_make_room(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
+xdp_make_room(
+    struct xdp *xdp, const struct fib *fib, bool *later, struct errmsg *why)
 {
 	bool made = xdp_plane_makes_room(xdp->plane);
-	int r = xdp_plane_make_room(xdp->plane, fib, why);
+	int r = xdp_plane_make_room(xdp->plane, fib, later, why);
 
-	if (r == XDP_PLANE_LATER && !made)
+	if (*later && !made)
 		log_info("xdp",
 		    "the kernel checks a program with more room, while what "
 		    "is served goes on");

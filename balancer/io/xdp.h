@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "balancer/io/xdp_plane.h"
 #include "common/conf.h"
 #include "common/errmsg.h"
 
@@ -37,8 +36,9 @@ void xdp_free(struct xdp *);
  * `why`: serves as before. */
 int xdp_install(struct xdp *, const struct fib *, struct errmsg *why);
 
-/* As xdp_plane_make_room; xdp_install waits where it says XDP_PLANE_LATER. */
-int xdp_make_room(struct xdp *, const struct fib *, struct errmsg *why);
+/* As xdp_plane_make_room; xdp_install waits where it says `later`. */
+int xdp_make_room(
+    struct xdp *, const struct fib *, bool *later, struct errmsg *why);
 bool xdp_makes_room(const struct xdp *);
 
 /* The flow entries, which the program has in common with this process and those

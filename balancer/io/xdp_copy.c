@@ -76,19 +76,22 @@ xdp_copy_store_slots(const struct xdp_copy *to, const struct tables *t,
 	    t->slots + first, n);
 }
 
-/* The 16 bytes around the flags last: they say that the rest can be used. */
+/* The word with the flags last: they say that the rest can be used. */
 void
-xdp_copy_store_backend(struct backend_fwd *to, const struct backend_fwd *b)
+xdp_copy_store_backend(
+    const struct xdp_copy *copy, size_t i, const struct backend_fwd *b)
 {
+	struct backend_fwd *backends = xdp_object_backends(
+	    copy->object, copy->number);
+	uint64_t *to = (uint64_t *)&backends[i];
 	uint64_t words[8];
 
 	_Static_assert(offsetof(struct backend_fwd, flags) / 8 == 1,
 	    "the flags are in the second word");
 	memcpy(words, b, sizeof(words));
-	for (size_t i = 0; i < 8; i++) {
-		if (i != 1)
-			__atomic_store_n(
-			    (uint64_t *)to + i, words[i], __ATOMIC_RELAXED);
+	for (size_t w = 0; w < 8; w++) {
+		if (w != 1)
+			__atomic_store_n(&to[w], words[w], __ATOMIC_RELAXED);
 	}
-	__atomic_store_n((uint64_t *)to + 1, words[1], __ATOMIC_RELEASE);
+	__atomic_store_n(&to[1], words[1], __ATOMIC_RELEASE);
 }

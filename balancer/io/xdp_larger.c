@@ -5,8 +5,6 @@
 
 #include <stddef.h>
 
-#include "balancer/io/xdp_object.h"
-
 int
 xdp_larger_begin(struct xdp_larger *larger, const struct xdp_object *now,
     const struct tables *t, struct errmsg *why)
@@ -46,13 +44,29 @@ xdp_larger_holds(const struct xdp_larger *larger, const struct tables *t)
 	    xdp_room_holds(&larger->object->room, t);
 }
 
+struct xdp_object *
+xdp_larger_take(struct xdp_larger *larger)
+{
+	struct xdp_object *taken = larger->object;
+
+	larger->object = NULL;
+	return taken;
+}
+
 void
 xdp_larger_drop(struct xdp_larger *larger)
 {
+	if (!xdp_larger_busy(larger))
+		xdp_larger_clear(larger);
+	else
+		xdp_object_free(xdp_larger_take(larger));
+}
+
+void
+xdp_larger_clear(struct xdp_larger *larger)
+{
 	struct errmsg ignored;
 
-	if (!xdp_larger_busy(larger))
-		(void)xdp_larger_await(larger, &ignored);
-	xdp_object_free(larger->object);
-	larger->object = NULL;
+	(void)xdp_larger_await(larger, &ignored);
+	xdp_object_free(xdp_larger_take(larger));
 }

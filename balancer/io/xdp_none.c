@@ -24,7 +24,8 @@ xdp_install(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
 }
 
 int
-xdp_make_room(struct xdp *xdp, const struct fib *fib, struct errmsg *why)
+xdp_make_room(
+    struct xdp *xdp, const struct fib *fib, bool *later, struct errmsg *why)
 {
 	return 0;
 }

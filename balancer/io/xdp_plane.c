@@ -4,7 +4,6 @@
 #include "balancer/io/xdp_plane.h"
 
 #include <bpf/bpf.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -190,16 +189,13 @@ take_late_counters(struct xdp_plane *plane)
 static void
 move_backends(struct xdp_plane *plane)
 {
-	struct backend_fwd *backends = xdp_object_backends(
-	    plane->current.object, plane->current.number);
-
 	for (size_t i = 0; plane->n_moving > 0; i++) {
 		struct backend_fwd b;
 
 		if (!plane->moving[i])
 			continue;
 		b = for_program(plane, plane->current.object, plane->fib, i);
-		xdp_copy_store_backend(&backends[i], &b);
+		xdp_copy_store_backend(&plane->current, i, &b);
 		plane->moving[i] = false;
 		plane->n_moving--;
 	}
@@ -254,32 +250,28 @@ xdp_plane_settle(struct xdp_plane *plane)
 
 /* States --------------------------------------------------------------- */
 
-static int
-put_off(struct errmsg *why)
-{
-	(void)errmsg_set(
-	    why, "XDP: the kernel checks a program with room for it");
-	return XDP_PLANE_LATER;
-}
-
 int
-xdp_plane_make_room(
-    struct xdp_plane *plane, const struct fib *fib, struct errmsg *why)
+xdp_plane_make_room(struct xdp_plane *plane, const struct fib *fib, bool *later,
+    struct errmsg *why)
 {
 	const struct tables *t = fib_tables(fib);
+	struct xdp_larger *larger = &plane->larger;
 
+	*later = false;
 	if (xdp_room_holds(&plane->current.object->room, t))
 		return 0;
-	if (xdp_larger_busy(&plane->larger))
-		return put_off(why);
-	if (xdp_larger_await(&plane->larger, why) == -1)
-		return -1;
-	if (xdp_larger_holds(&plane->larger, t))
-		return 0;
-	if (xdp_larger_begin(&plane->larger, plane->current.object, t, why) ==
-	    -1)
-		return -1;
-	return put_off(why);
+	if (!xdp_larger_busy(larger)) {
+		if (xdp_larger_await(larger, why) == -1) /* it is there */
+			return -1;
+		if (xdp_larger_holds(larger, t))
+			return 0;
+		if (xdp_larger_begin(larger, plane->current.object, t, why) ==
+		    -1)
+			return -1;
+	}
+	*later = true;
+	return errmsg_set(
+	    why, "XDP: the kernel checks a program with room for it");
 }
 
 bool
@@ -292,13 +284,13 @@ xdp_plane_makes_room(const struct xdp_plane *plane)
 static int
 await_room(struct xdp_plane *plane, const struct fib *fib, struct errmsg *why)
 {
-	int r;
+	bool later;
 
-	while ((r = xdp_plane_make_room(plane, fib, why)) == XDP_PLANE_LATER) {
-		if (xdp_larger_await(&plane->larger, why) == -1)
+	while (xdp_plane_make_room(plane, fib, &later, why) == -1) {
+		if (!later || xdp_larger_await(&plane->larger, why) == -1)
 			return -1;
 	}
-	return r;
+	return 0;
 }
 
 /* An object with more room: ready but for the state. */
@@ -318,27 +310,38 @@ equip(const struct xdp_plane *plane, struct xdp_object *o)
 
 /* Where the next state is to be written. */
 static struct xdp_copy
-find_room(struct xdp_plane *plane, const struct tables *t)
+find_room(const struct xdp_plane *plane, const struct tables *t)
 {
 	const struct xdp_copy *now = &plane->current;
 
 	if (xdp_room_holds(&now->object->room, t))
 		return (struct xdp_copy){now->object, now->number ^ 1};
-	equip(plane, plane->larger.object);
 	return (struct xdp_copy){plane->larger.object, 0};
 }
 
+static void
+put_in_force(const struct xdp_copy *c)
+{
+	__atomic_store_n(
+	    &c->object->control->copy, c->number, __ATOMIC_RELEASE);
+}
+
+/* 0, or -1 with `why`: what was in force is so again, and no packet reads the
+ * other any more. */
 static int
 switch_to(
     struct xdp_plane *plane, const struct xdp_copy *next, struct errmsg *why)
 {
 	struct xdp_object *o = next->object;
+	struct errmsg ignored;
 
-	__atomic_store_n(&o->control->copy, next->number, __ATOMIC_RELEASE);
+	put_in_force(next);
 	if ((o == plane->current.object && plane->fib != NULL) ||
-	    plane->replaced == NULL)
+	    plane->replaced == NULL || plane->replaced(plane->ctx, o, why) == 0)
 		return 0;
-	return plane->replaced(plane->ctx, o, why);
+	put_in_force(&plane->current);
+	(void)xdp_grace(&ignored);
+	return -1;
 }
 
 /* What an install needs besides its copy. */
@@ -400,7 +403,7 @@ commit(struct xdp_plane *plane, const struct xdp_copy *next,
 	plane->moving = p->moving;
 	plane->current = *next;
 	if (next->object == plane->larger.object)
-		plane->larger.object = NULL; /* the plane's own from now on */
+		(void)xdp_larger_take(&plane->larger);
 	xdp_larger_drop(&plane->larger);
 	plane->fib = fib;
 }
@@ -417,6 +420,8 @@ xdp_plane_install(
 	if (prepare(plane, fib_state(fib), &p, why) == -1)
 		goto fail;
 	next = find_room(plane, fib_tables(fib));
+	if (next.object != plane->current.object)
+		equip(plane, next.object);
 	write_copy(plane, &next, fib);
 	xdp_counts_begin(next.object, next.number, p.ledger);
 	if (switch_to(plane, &next, why) == -1)
@@ -474,7 +479,7 @@ xdp_plane_set_next_hop(struct xdp_plane *plane, size_t i)
 	if (plane->moving[i])
 		return;
 	if ((now->flags & BACKEND_READY) == 0) {
-		xdp_copy_store_backend(now, &b);
+		xdp_copy_store_backend(&plane->current, i, &b);
 		return;
 	}
 	__atomic_and_fetch(
@@ -626,13 +631,10 @@ xdp_plane_new(struct xdp_object *taken, struct errmsg *why)
 void
 xdp_plane_free(struct xdp_plane *plane)
 {
-	struct errmsg ignored;
-
 	if (plane == NULL)
 		return;
 	forget_left(plane);
-	(void)xdp_larger_await(&plane->larger, &ignored);
-	xdp_larger_drop(&plane->larger);
+	xdp_larger_clear(&plane->larger);
 	xdp_object_free(plane->current.object);
 	xdp_flows_unmap(&plane->flows);
 	free(plane->moving);

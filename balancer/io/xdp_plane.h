@@ -53,12 +53,10 @@ int xdp_plane_install(
     struct xdp_plane *, const struct fib *, struct errmsg *why);
 
 /* Is there room for this fib? 0: so there is, and an install of it does not
- * wait. XDP_PLANE_LATER with `why`: it is being made, in another thread, until
- * xdp_plane_makes_room is false; then to be asked again. -1 with `why`: there
- * will be none. */
-#define XDP_PLANE_LATER 1
+ * wait. -1 with `why`: there is none; `later`: but it is being made, in another
+ * thread, until xdp_plane_makes_room is false; then to be asked again. */
 int xdp_plane_make_room(
-    struct xdp_plane *, const struct fib *, struct errmsg *why);
+    struct xdp_plane *, const struct fib *, bool *later, struct errmsg *why);
 bool xdp_plane_makes_room(const struct xdp_plane *);
 
 /* The program's flow entries, whatever is installed; they live as long as the

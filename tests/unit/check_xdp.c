@@ -279,6 +279,24 @@ count_descriptors(void)
 	return n;
 }
 
+static bool
+has_room(struct xdp_plane *plane, const struct fib *fib)
+{
+	struct errmsg why;
+	bool later;
+
+	return xdp_plane_make_room(plane, fib, &later, &why) == 0 && !later;
+}
+
+static bool
+is_put_off(struct xdp_plane *plane, const struct fib *fib)
+{
+	struct errmsg why;
+	bool later;
+
+	return xdp_plane_make_room(plane, fib, &later, &why) == -1 && later;
+}
+
 /* What is in force goes on while the kernel checks a program with more room;
  * what fits meanwhile is served at once. */
 START_TEST(room_is_made_aside)
@@ -298,10 +316,9 @@ START_TEST(room_is_made_aside)
 	ck_assert_msg(plane != NULL, "%s", why.text);
 	xdp_pair_put(plane, small);
 	before = count_descriptors();
-	ck_assert_int_eq(xdp_plane_make_room(plane, small, &why), 0);
+	ck_assert(has_room(plane, small));
 	for (int i = 0; i < 2; i++) {
-		ck_assert_int_eq(
-		    xdp_plane_make_room(plane, large, &why), XDP_PLANE_LATER);
+		ck_assert(is_put_off(plane, large));
 		ck_assert(xdp_plane_makes_room(plane));
 		ck_assert_uint_eq(
 		    xdp_pair_run(plane, frame, len, out, &out_len), XDP_TX);
@@ -309,14 +326,13 @@ START_TEST(room_is_made_aside)
 	xdp_pair_put(plane, other);
 	ck_assert(xdp_plane_makes_room(plane));
 	wait_for_room(plane);
-	ck_assert_int_eq(xdp_plane_make_room(plane, large, &why), 0);
+	ck_assert(has_room(plane, large));
 	/* Another state comes first, and nobody wants the room. */
 	xdp_pair_put(plane, small);
 	ck_assert_int_eq(count_descriptors(), before);
-	ck_assert_int_eq(
-	    xdp_plane_make_room(plane, large, &why), XDP_PLANE_LATER);
+	ck_assert(is_put_off(plane, large));
 	wait_for_room(plane);
-	ck_assert_int_eq(xdp_plane_make_room(plane, large, &why), 0);
+	ck_assert(has_room(plane, large));
 	xdp_pair_put(plane, large);
 	ck_assert_uint_eq(
 	    xdp_pair_run(plane, frame, len, out, &out_len), XDP_TX);
@@ -324,8 +340,7 @@ START_TEST(room_is_made_aside)
 	/* It ends while one is checked. */
 	plane = xdp_plane_new(NULL, &why);
 	xdp_pair_put(plane, other);
-	ck_assert_int_eq(
-	    xdp_plane_make_room(plane, large, &why), XDP_PLANE_LATER);
+	ck_assert(is_put_off(plane, large));
 	xdp_plane_free(plane);
 	ck_assert_int_eq(count_descriptors(), descriptors);
 	fib_free(small);
@@ -396,6 +411,59 @@ START_TEST(successor_alone_writes)
 	ck_assert_ptr_nonnull(strstr(why.text, "another process"));
 	ck_assert(!xdp_plane_unsettled(before));
 	xdp_pair_put(after, fib);
+
+	counters_free(c);
+	xdp_plane_free(after);
+	xdp_plane_free(before);
+	fib_free(other);
+	fib_free(fib);
+}
+END_TEST
+
+static int
+refuse(void *ctx, struct xdp_object *o, struct errmsg *why)
+{
+	return errmsg_set(why, "not here");
+}
+
+/* Its program does not get to where the one before it is, at first: that one's
+ * state stays in force, and can be replaced later. */
+START_TEST(successor_is_refused)
+{
+	static uint8_t frame[PACKET_MAX], out[XDP_PAIR_OUT_MAX];
+	struct fib *fib = reflecting_fib(1500), *other = fib_of_size(2048);
+	struct counters *c = counters_new(fib_state(fib), NULL, NULL);
+	struct xdp_plane *before, *after;
+	struct packet_spec spec = kinds[0];
+	struct xdp_object *o;
+	struct errmsg why = {""};
+	size_t len, out_len;
+	uint32_t in_force;
+
+	spec.source_port = 1;
+	len = packet_build(&spec, frame);
+	before = xdp_plane_new(NULL, &why);
+	ck_assert_msg(before != NULL, "%s", why.text);
+	xdp_pair_put(before, fib);
+	o = xdp_object_new(&xdp_plane_object(before)->room,
+	    xdp_plane_object(before)->maps, &why);
+	ck_assert_msg(o != NULL, "%s", why.text);
+	in_force = o->control->copy;
+	after = xdp_plane_new(o, &why);
+	ck_assert_msg(after != NULL, "%s", why.text);
+	xdp_plane_on_replaced(after, refuse, NULL);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(xdp_plane_install(after, other, &why), -1);
+		ck_assert_str_eq(why.text, "not here");
+		ck_assert_uint_eq(o->control->copy, in_force);
+		ck_assert_uint_eq(
+		    xdp_pair_run(before, frame, len, out, &out_len), XDP_TX);
+	}
+	xdp_plane_count(before, c);
+	ck_assert_uint_eq(c->reasons[REASON_FORWARD], 2);
+	xdp_plane_on_replaced(after, NULL, NULL);
+	ck_assert_int_eq(xdp_plane_install(after, other, &why), 0);
+	ck_assert_uint_ne(o->control->copy, in_force);
 
 	counters_free(c);
 	xdp_plane_free(after);
@@ -519,6 +587,7 @@ make_suite(void)
 	tcase_add_test(tc, room_is_made_aside);
 	tcase_add_test(tc, refused_aside);
 	tcase_add_test(tc, successor_alone_writes);
+	tcase_add_test(tc, successor_is_refused);
 	tcase_add_test(tc, largest_room);
 	tcase_add_test(tc, grace_by_map);
 	suite_add_tcase(suite, tc);
