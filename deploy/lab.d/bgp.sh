@@ -12,6 +12,11 @@ VIPS4='[ 203.0.113.0\/24{32,32}, 10.77.0.0\/16{32,32} ]'
 # use to who runs more than one lab on few cores.
 BFD_MS=${GUIDEWAY_LAB_BFD_MS:-100}
 
+# bgp_is_set FILE: the files of deploy/bird are written in another way now?
+bgp_is_set() {
+	grep -q "interval $BFD_MS\( ms\|$\)" "$1" || die "$1: no BFD interval"
+}
+
 router_kind() { cat "$RUN/router/kind"; }
 
 bgp_node_files() {
@@ -22,6 +27,7 @@ bgp_node_files() {
 	    -e "s/^define VIPS4 .*/define VIPS4 = $VIPS4;/" \
 	    -e "s/interval 100 ms;/interval $BFD_MS ms;/" \
 	    "$srcdir/deploy/bird/node.conf" >"$dir/bird.conf"
+	bgp_is_set "$dir/bird.conf"
 	cat >>"$dir/bird.conf" <<-END
 	# The monitor of the lab is behind the router, without BFD.
 	template bgp monitor from upstream { multihop 3; bfd off; }
@@ -50,6 +56,8 @@ ip prefix-list VIPS4 seq 6 permit 10.77.0.0\/16 ge 32/' \
 	    -e "s/transmit-interval 100$/transmit-interval $BFD_MS/" \
 	    -e "s/receive-interval 100$/receive-interval $BFD_MS/" \
 	    "$srcdir/deploy/bird/router-frr.conf" >"$dir/frr.conf"
+	bgp_is_set "$dir/bird.conf"
+	bgp_is_set "$dir/frr.conf"
 	mkdir -p "$dir/frr"
 	: >"$dir/frr/vtysh.conf"
 	chown -R frr:frr "$dir/frr"

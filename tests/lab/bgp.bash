@@ -35,7 +35,7 @@ slay() {
 	wait_until 5 gone "$1" "$2"
 }
 
-# Counts changes of the router's routes for SECONDS, in the background.
+# Counts changes of the router's routes until no_events, for SECONDS at least.
 begin_events() {
 	rm -f "$work/watching"
 	ip netns exec "${GUIDEWAY_LAB_PREFIX}router" "$tools/route_watch" \
@@ -45,6 +45,7 @@ begin_events() {
 }
 
 no_events() {
+	kill "$events"
 	wait "$events"
 	equal "$(cat "$work/events")" 0
 }
@@ -55,7 +56,7 @@ begin_hold() {
 	ip netns exec "${GUIDEWAY_LAB_PREFIX}client" "$tools/hold" -i 200 "$1" \
 	    "$vip4" 80 "$vip6" 80 >"$work/held" 2>&1 &
 	holding=$!
-	wait_until 15 grep -qs open "$work/held" || { end_hold; return 1; }
+	wait_until 15 grep -qs ^open "$work/held" || { end_hold; return 1; }
 }
 
 end_hold() {

@@ -64,6 +64,7 @@ check "... with the tables as they were" each as_before
 end_polling
 check "... a backend that is down has had no traffic" \
     equal "$(answered)" "be1 be3 be4"
+check "... and none was lost" at_most 1 "$(lost)"
 check "the router has seen nothing of all that" no_events
 start_backend be2
 check "the backend is up again, everywhere" wait_until 10 is_up be2

@@ -143,7 +143,7 @@ done
 check "a drained node forwards until no traffic comes, and says so" \
     forwards_until_quiet
 check "... and comes back" undrain lb2
-change drain lb1 >/dev/null
+check "drained" drain lb1
 check "a drain survives the restart of all daemons" remembered
 check "... and is undone" undrain lb1
 check "a temporary one does not" not_remembered

@@ -61,17 +61,18 @@ ask(evutil_socket_t fd, short what, void *ctx)
 	evtimer_add(f->next, &f->flow.hold->interval);
 }
 
-/* Is it an answer to what was asked before? That says nothing any more: what
- * was asked twice may be answered twice. */
+/* Is it an answer to what was asked before, from the same backend? That says
+ * nothing any more: what was asked twice may be answered twice. */
 static bool
 is_late(const struct udp_flow *f, const char *text, size_t len)
 {
-	const size_t number = TOKEN_LEN / 2;
+	const size_t number = TOKEN_LEN / 2, name = strlen(f->flow.backend);
 	char token[TOKEN_LEN + 1];
 
-	if (len < TOKEN_LEN)
+	if (name == 0 || len != name + 1 + TOKEN_LEN ||
+	    memcmp(text, f->flow.backend, name) != 0)
 		return false;
-	text += len - TOKEN_LEN;
+	text += name + 1;
 	hold_token(&f->flow, token);
 	return memcmp(text, token, number) == 0 &&
 	    memcmp(text + number, token + number, number) < 0;
@@ -86,7 +87,7 @@ on_readable(evutil_socket_t fd, short what, void *ctx)
 	ssize_t n;
 
 	while ((n = recv(fd, text, sizeof(text), MSG_DONTWAIT)) >= 0) {
-		if (!f->waiting || is_late(f, text, (size_t)n))
+		if (is_late(f, text, (size_t)n))
 			continue;
 		f->waiting = false;
 		f->silent = 0;

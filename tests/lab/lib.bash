@@ -8,7 +8,7 @@ srcdir=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 export GUIDEWAY_LAB_PREFIX=${GUIDEWAY_LAB_PREFIX:-gw-t-}
 # Twice what it is elsewhere: routes are not to go whenever BIRD has to wait for
 # a CPU.
-export GUIDEWAY_LAB_BFD_MS=200
+export GUIDEWAY_LAB_BFD_MS=${GUIDEWAY_LAB_BFD_MS:-200}
 work=$(mktemp -d)
 # shellcheck source-path=SCRIPTDIR
 . "$srcdir/tests/tap.bash"
@@ -96,17 +96,23 @@ many() {
 	    "$(url "$1" "/?[1-$2]")"
 }
 
-# Connections one after another until end_polling; those that fail are lines
-# "lost" in $work/answers.
+# Connections one after another until end_polling, whose answers are lines in
+# $work/answers; "lost" those that fail, or whose first SYN was lost, which is sent
+# again after a second.
 begin_polling() {
 	touch "$work/polling"
 	: >"$work/answers"
 	while [ -e "$work/polling" ]; do
-		get 4 --max-time 3 >>"$work/answers" 2>&1 ||
-			echo lost >>"$work/answers"
+		poll >>"$work/answers" 2>&1 || echo lost >>"$work/answers"
 	done &
 	polling=$!
 	wait_until 5 polled 1
+}
+
+poll() {
+	local answer
+	answer=$(get 4 --max-time 10 -w '%{time_connect}') &&
+		[[ ${answer##*$'\n'} = 0.* ]] && echo "${answer%%$'\n'*}"
 }
 
 polled() { [ "$(wc -l <"$work/answers")" -ge "$1" ]; }
@@ -120,8 +126,8 @@ end_polling() {
 
 lost() { grep -c lost "$work/answers" || true; }
 
-# change COMMAND...: of the cluster. One that a node is too busy to take at once
-# (exit status 3) is done all the same.
+# change COMMAND...: of the configuration. One that is not everywhere at once (exit
+# status 3) gets there.
 change() {
 	local code=0
 	"$@" || code=$?

@@ -98,7 +98,7 @@ hold_begin() {
 	    "${client_addresses[@]}" "$tcp" "$vip4" 80 "$vip6" 80 \
 	    >"$work/held.$name" 2>&1 &
 	holding_pid[$name]=$!
-	wait_until 30 grep -qs open "$work/held.$name" || {
+	wait_until 30 grep -qs ^open "$work/held.$name" || {
 		echo "$name: not all of them opened"
 		kill "${holding_pid[$name]}"
 		wait "${holding_pid[$name]}" || true

@@ -32,9 +32,9 @@ nothing_changes() {
 
 backend_comes_and_goes() {
 	begin_hold $held || return 1
-	set_backend drain be1
+	set_backend drain be1 || return 1
 	sleep 1
-	set_backend enable be1
+	set_backend enable be1 || return 1
 	sleep 1
 	end_hold
 }
@@ -47,10 +47,10 @@ node_comes_and_goes() {
 
 # Connections that began in a slot that moves, and then change their node.
 both() {
-	set_backend drain be1
+	set_backend drain be1 || return 1
 	begin_hold $held || return 1
 	drain_node lb2 "lb1 lb3" || return 1
-	set_backend enable be1
+	set_backend enable be1 || return 1
 	sleep 1
 	undrain_node lb2 || return 1
 	sleep 1
@@ -61,13 +61,13 @@ both_again_and_again() {
 	local node backend=1
 	begin_hold $held || return 1
 	for node in $nodes; do
-		set_backend drain be$backend
+		set_backend drain be$backend || return 1
 		exits 0 gw "$node" node drain || return 1
-		set_backend enable be$backend
+		set_backend enable be$backend || return 1
 		backend=$((backend + 1))
-		set_backend drain be$backend
+		set_backend drain be$backend || return 1
 		undrain_node "$node" || return 1
-		set_backend enable be$backend
+		set_backend enable be$backend || return 1
 	done
 	sleep 1
 	end_hold
@@ -75,7 +75,7 @@ both_again_and_again() {
 
 # A node that begins anew knows what the others know before it has traffic.
 node_restarts() {
-	set_backend drain be2
+	set_backend drain be2 || return 1
 	begin_hold $held || return 1
 	drain_node lb3 "lb1 lb2" || return 1
 	lab stop lb3 agent
@@ -87,7 +87,7 @@ node_restarts() {
 	undrain_node lb3 || return 1
 	sleep 1
 	end_hold || return 1
-	set_backend enable be2
+	set_backend enable be2 || return 1
 }
 
 all_learn() {
@@ -107,7 +107,7 @@ drain_waits() {
 	end_hold || return 1
 	exits 0 gw lb2 backend drain web "$(addr be3)" --wait \
 	    --timeout $((settle + 100)) && said "nothing asks for it any more"
-	set_backend enable be3
+	set_backend enable be3 || return 1
 }
 
 start_lab

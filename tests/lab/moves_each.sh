@@ -41,38 +41,38 @@ each_in_turn() {
 several_at_once() {
 	local weight
 	begin_hold $held || return 1
-	set_backend drain be1 >/dev/null
-	set_backend drain be3 >/dev/null
+	set_backend drain be1 >/dev/null || return 1
+	set_backend drain be3 >/dev/null || return 1
 	for weight in 7 2 1; do
-		set_backend weight be2 $weight >/dev/null
+		set_backend weight be2 $weight >/dev/null || return 1
 		sleep 0.5
 	done
-	set_backend enable be3 >/dev/null
-	set_backend enable be1 >/dev/null
+	set_backend enable be3 >/dev/null || return 1
+	set_backend enable be1 >/dev/null || return 1
 	end_hold
 }
 
 # Nothing new goes to a drained backend; what is open outlives the move.
 beyond_the_move() {
 	begin_hold $held || return 1
-	set_backend drain be1 >/dev/null
+	set_backend drain be1 >/dev/null || return 1
 	! many 4 100 | grep be1 || return 1
 	wait_until $((settle + 5)) stands || return 1
 	sleep 1
 	at_least 1 "$(figure entries_pinned)" || return 1
 	end_hold || return 1
-	set_backend enable be1 >/dev/null
+	set_backend enable be1 >/dev/null || return 1
 }
 
 restarted() {
 	begin_hold $held || return 1
-	set_backend drain be2 >/dev/null
+	set_backend drain be2 >/dev/null || return 1
 	sleep 1
 	lab stop lb1 balancer KILL
 	lab start lb1 balancer
 	wait_until 10 node_in_sync lb1 || return 1
 	moves || return 1
-	set_backend enable be2 >/dev/null
+	set_backend enable be2 >/dev/null || return 1
 	sleep 0.5
 	lab stop lb1 balancer KILL
 	lab start lb1 balancer
@@ -82,9 +82,9 @@ restarted() {
 
 # A backend that is down: its connections end, no other does.
 resets() {
-	set_backend disable be4 >/dev/null
+	set_backend disable be4 >/dev/null || return 1
 	! many 4 100 | grep be4 || return 1
-	set_backend enable be4 >/dev/null
+	set_backend enable be4 >/dev/null || return 1
 }
 
 # The router spreads packets over other nodes than a moment ago, with and without

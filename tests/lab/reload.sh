@@ -46,7 +46,7 @@ for bad in 'services: [' 'services: nonsense' ''; do
 	    sees_backends "be1 be2 be3"
 	without_be4 >"$config"
 	lab reload lb1 agent
-	wait_until 5 says_none
+	check "... until there is a good one" wait_until 5 says_none
 done
 
 cp "$work/good.yaml" "$config"

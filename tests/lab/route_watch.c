@@ -9,13 +9,14 @@
  * Prints CLOCK_MONOTONIC in microseconds when GATEWAY is a next hop of none, or
  * of all, of the prefixes in the main table; exits with 1 when that does not
  * come true in time (60 s). With -n only the time now; with -e how many notices
- * of routes in the main table come in so many seconds. Prints "ready" on stderr
- * once it watches. */
+ * of routes in the main table come in so many seconds or more, until SIGTERM.
+ * Prints "ready" on stderr once it watches. */
 #include "config.h"
 
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,13 +189,21 @@ notices(struct watch *w, int64_t wait_us)
 	return found;
 }
 
+static volatile sig_atomic_t ended;
+
+static void
+on_term(int sig)
+{
+	ended = 1;
+}
+
 static int
 count_events(struct watch *w, int seconds)
 {
 	struct mono end = {mono_now().us + seconds * 1000000LL};
 	size_t events = 0;
 
-	while (mono_now().us < end.us)
+	while (mono_now().us < end.us || !ended)
 		events += notices(w, 100000);
 	printf("%zu\n", events);
 	return 0;
@@ -263,6 +272,8 @@ main(int argc, char **argv)
 	for (int i = 2; i < argc; i++)
 		add_prefix(&w, argv[i]);
 	qsort(w.prefixes, w.n, sizeof(*w.prefixes), cmp);
+	if (events > 0)
+		signal(SIGTERM, on_term);
 	fputs("ready\n", stderr);
 	if (events > 0)
 		return count_events(&w, events);

@@ -71,8 +71,8 @@ interrupted() {
 	read -r -t "$(printf '0.%03d' "$ms")" <>"$work/never" || true
 	kill -"$signal" $pid 2>/dev/null || true
 	wait $pid 2>/dev/null || true
-	# It had not begun, but had the lock already.
-	[ -e "$run" ] || rm -f "$run.lock"
+	# It had the lock, but had not begun.
+	[ -s "$work/interrupted" ] || rm -f "$run.lock"
 }
 
 mkfifo "$work/never"

@@ -155,12 +155,12 @@ killed() {
 	on_c "$program" -k 10.9.0.11 $VIP4 "$(http 201 tunnel)" >"$work/kept" &
 	local pid=$!
 	children+=("$pid")
-	wait_until 5 grep -qs OK "$work/kept"
-	grep gw-probe <(ip -n "$C" link)
-	grep fwmark <(ip -n "$C" rule)
+	wait_until 5 grep -qs OK "$work/kept" || return 1
+	grep gw-probe <(ip -n "$C" link) || return 1
+	grep fwmark <(ip -n "$C" rule) || return 1
 	pid=$(pgrep -P "$pid" || echo "$pid")
 	kill -KILL "$pid"
-	wait_until 5 no_device
+	wait_until 5 no_device || return 1
 	grep fwmark <(ip -n "$C" rule)
 }
 no_device() { ! ip -n "$C" link show gw-probe >/dev/null 2>&1; }
@@ -171,8 +171,8 @@ comes_back() { # COMMAND...
 	on_c "$program" -r 6 10.9.0.11 $VIP4 "$(http 201 tunnel)" \
 	    >"$work/rounds" &
 	children+=($!)
-	wait_until 5 grep -qs OK "$work/rounds"
-	on_c "$@"
+	wait_until 5 grep -qs OK "$work/rounds" || return 1
+	on_c "$@" || return 1
 	wait "${children[-1]}"
 	[ "$(tail -n 1 "$work/rounds")" = OK ] || { cat "$work/rounds"; return 1; }
 }
@@ -241,7 +241,7 @@ check "from a source that the backend does not take" \
 check "a connection that is given up ends at the backend, too" \
     says "FAILED the answer is not HTTP" 10.9.0.11 $VIP4 \
     "http port=81 tunnel=yes path=/ status=200-399 $TIMES"
-check "... at once" wait_until 2 none_established "$B1" 81
+check "... soon" wait_until 2 none_established "$B1" 81
 check "nothing is left of it" nothing_left
 check "privileges are let go of after the start" says "OK
 OK

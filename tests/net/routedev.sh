@@ -160,11 +160,11 @@ comes_again_when_set_down() {
 goes_without_an_agent() {
 	local since
 	start_again short || return 1
-	install
 	since=$(now_ms)
+	install
 	there || return 1
 	goes || return 1
-	[ $(($(now_ms) - since)) -ge 2900 ] || return 1
+	[ $(($(now_ms) - since)) -ge 3000 ] || return 1
 	logged 'gw0.*no agent' || return 1
 	# Any request will do.
 	ask status >/dev/null
@@ -245,6 +245,7 @@ has_ended() { ! kill -0 "$balancer" 2>/dev/null; }
 deleted_at() {
 	local stamp
 	stamp=$(sed -n 's/^\[\(.*\)\] *Deleted.*gw0.*/\1/p' "$work/links" | tail -1)
+	[ -n "$stamp" ] || return 1
 	date -d "$stamp" +%s.%N
 }
 
@@ -254,7 +255,7 @@ sent_after() {
 }
 
 withdraws_and_still_forwards() {
-	local ended status=0
+	local since deleted ended status=0
 	start_again plain || return 1
 	install
 	add_route
@@ -268,6 +269,7 @@ withdraws_and_still_forwards() {
 	send 2000 1000 &
 	sender=$!
 	sleep 0.3
+	since=$(date +%s.%N)
 	kill -TERM "$balancer"
 	goes 2 || return 1
 	equal "$(routes)" 0 || return 1
@@ -280,21 +282,25 @@ withdraws_and_still_forwards() {
 	wait "$tcpdump" || true
 	stop_monitor
 	equal $status 0 || return 1
-	echo "deleted at $(deleted_at), ended at $ended," \
-	    "$(sent_after "$(deleted_at)") packets after the one"
-	# The device goes first, and a second after that the balancer.
-	awk -v a="$(deleted_at)" -v b="$ended" \
-	    'BEGIN { exit !(b - a > 0.6) }' || return 1
-	# 1000 a second for a second; the end of the blast may come first.
-	[ "$(sent_after "$(deleted_at)")" -ge 200 ]
+	deleted=$(deleted_at) || return 1
+	echo "TERM at $since, deleted at $deleted, ended at $ended," \
+	    "$(sent_after "$deleted") packets after it was deleted"
+	# The device goes at once, and a second after that the balancer.
+	awk -v a="$since" -v b="$deleted" -v c="$ended" \
+	    'BEGIN { exit !(c - b > 0.6 && c - b > b - a) }' || return 1
+	# 1000 a second for a second, for as long as the blast lasts and both have
+	# the CPU.
+	[ "$(sent_after "$deleted")" -ge 200 ]
 }
 
-# any_of_5 COMMAND...: what has to be quicker than it is where the machine is busy.
+# any_of_5 COMMAND...: whose status is 2 where all went well, but not as quickly as
+# it does where the machine is not busy.
 any_of_5() {
+	local status=2
 	for _ in 1 2 3 4 5; do
-		! "$@" || return 0
+		[ $status != 2 ] || { status=0; "$@" || status=$?; }
 	done
-	return 1
+	return $status
 }
 
 second_signal_ends_it() {
@@ -307,7 +313,7 @@ second_signal_ends_it() {
 	goes || return 1
 	kill -TERM "$balancer"
 	wait "$balancer" || return 1
-	[ $(($(now_ms) - since)) -lt 950 ]
+	[ $(($(now_ms) - since)) -lt 950 ] || return 2
 }
 
 ends_at_once_when_nothing_was_announced() {
@@ -316,7 +322,7 @@ ends_at_once_when_nothing_was_announced() {
 	since=$(now_ms)
 	kill -TERM "$balancer"
 	wait "$balancer" || return 1
-	[ $(($(now_ms) - since)) -lt 950 ]
+	[ $(($(now_ms) - since)) -lt 950 ] || return 2
 }
 
 is_in_the_dump() {

@@ -105,7 +105,7 @@ table_has() {
 	    paste -sd,)" "$1"
 }
 
-# soon COMMAND...: within a second or so; what it says is shown when it does not.
+# soon COMMAND...: within some seconds; what it says is shown when it does not.
 soon() { wait_until 2 "$@" >/dev/null 2>&1 || "$@"; }
 
 changes() { grep -c '^changed' "$log" || true; }

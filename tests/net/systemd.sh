@@ -336,9 +336,11 @@ nothing_lost() {
 	    100000000 2500 >"$work/sent" &
 	sender=$!
 	sleep 0.5
-	"$@"
-	wait_until 5 ends "$before" || return 1
-	wait_until 5 in_step || { inside "$command.real" status; return 1; }
+	{ "$@" && wait_until 5 ends "$before" && wait_until 5 in_step; } || {
+		inside "$command.real" status
+		kill $sender $monitor
+		return 1
+	}
 	kill $sender
 	wait $sender || return 1
 	sleep 1.5 # the agent tells of a fault after a second
@@ -408,7 +410,7 @@ check "VIPs are announced" wait_until 10 announces
 check "the balancer has let go of privileges" has_let_go
 check "restarted: no packet lost, no route event" nothing_lost restart_balancer
 check "killed: no packet lost, no route event" nothing_lost kill_balancer
-check "stopped: withdraws at once" withdraws
+check "stopped: withdraws" withdraws
 check "started: announces again" comes_back
 # Of the machine's shutdown, the part that stops units.
 check "a shutdown drains first" \

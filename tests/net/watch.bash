@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # Counts of the wrapped packets that reach eth0 of a namespace. A capture would
 # miss some of them where the machine is busy. Sourced after tap.bash.
+#
+# wrapped: all; of_states: to the addresses that backends have in these tests;
+# ipv4_inside, ipv6_inside; to_mac: to watched_mac.
 
+watching= # which one
 watched_mac=02:00:5e:00:00:77
 
 # watch NAMESPACE: from now on, and of no other namespace any more.
 watch() {
 	watching=$1
-	# Each rule looks for GRE: one that asks what a packet is not is passed by
-	# by those, like ARP, that have no such thing.
 	ip netns exec "$watching" nft -f - <<-END
 	table netdev watch
 	delete table netdev watch
@@ -38,11 +40,12 @@ watched() {
 		jq ".nftables[].counter? | select(.name == \"$1\") | .packets"
 }
 
-# reached COUNT COUNTER...: is it so many, or in 5 s, and no more?
+# reached COUNT COUNTER...: are there so many, in a moment, and no more?
 reached() {
 	local counter arrived
+	wait_until 5 reaches "$2" "$1" || true
+	sleep 0.2
 	for counter in "${@:2}"; do
-		wait_until 5 reaches "$counter" "$1" || true
 		arrived=$(watched "$counter")
 		[ "$arrived" = "$1" ] ||
 			{ echo "$counter: $arrived of $1"; return 1; }
