@@ -12,7 +12,7 @@ VIPS4='[ 203.0.113.0\/24{32,32}, 10.77.0.0\/16{32,32} ]'
 # use to who runs more than one lab on few cores.
 BFD_MS=${GUIDEWAY_LAB_BFD_MS:-100}
 
-# bgp_is_set FILE: the files of deploy/bird are written in another way now?
+# bgp_is_set FILE: or the files of deploy/bird are written in another way by now.
 bgp_is_set() {
 	grep -q "interval $BFD_MS\( ms\|$\)" "$1" || die "$1: no BFD interval"
 }

@@ -376,6 +376,32 @@ START_TEST(refused_aside)
 }
 END_TEST
 
+static struct xdp_plane *
+plane_with(const struct fib *fib)
+{
+	struct errmsg why = {""};
+	struct xdp_plane *plane = xdp_plane_new(NULL, &why);
+
+	ck_assert_msg(plane != NULL, "%s", why.text);
+	xdp_pair_put(plane, fib);
+	return plane;
+}
+
+/* Of another process, as it were, with the same maps. */
+static struct xdp_plane *
+successor_of(const struct xdp_plane *before)
+{
+	struct errmsg why = {""};
+	struct xdp_object *o = xdp_object_new(&xdp_plane_object(before)->room,
+	    xdp_plane_object(before)->maps, &why);
+	struct xdp_plane *plane;
+
+	ck_assert_msg(o != NULL, "%s", why.text);
+	plane = xdp_plane_new(o, &why);
+	ck_assert_msg(plane != NULL, "%s", why.text);
+	return plane;
+}
+
 /* Another process takes the maps over while this one still lives. */
 START_TEST(successor_alone_writes)
 {
@@ -383,16 +409,9 @@ START_TEST(successor_alone_writes)
 	struct counters *c = counters_new(fib_state(fib), NULL, NULL);
 	struct xdp_plane *before, *after;
 	struct errmsg why = {""};
-	struct xdp_object *o;
 
-	before = xdp_plane_new(NULL, &why);
-	ck_assert_msg(before != NULL, "%s", why.text);
-	xdp_pair_put(before, fib);
-	o = xdp_object_new(&xdp_plane_object(before)->room,
-	    xdp_plane_object(before)->maps, &why);
-	ck_assert_msg(o != NULL, "%s", why.text);
-	after = xdp_plane_new(o, &why);
-	ck_assert_msg(after != NULL, "%s", why.text);
+	before = plane_with(fib);
+	after = successor_of(before);
 	xdp_pair_put(after, other);
 	xdp_plane_settle(after);
 	xdp_plane_set_mtu(after, 1500);
@@ -435,27 +454,22 @@ START_TEST(successor_is_refused)
 	struct counters *c = counters_new(fib_state(fib), NULL, NULL);
 	struct xdp_plane *before, *after;
 	struct packet_spec spec = kinds[0];
-	struct xdp_object *o;
+	const struct xdp_control *control;
 	struct errmsg why = {""};
 	size_t len, out_len;
 	uint32_t in_force;
 
 	spec.source_port = 1;
 	len = packet_build(&spec, frame);
-	before = xdp_plane_new(NULL, &why);
-	ck_assert_msg(before != NULL, "%s", why.text);
-	xdp_pair_put(before, fib);
-	o = xdp_object_new(&xdp_plane_object(before)->room,
-	    xdp_plane_object(before)->maps, &why);
-	ck_assert_msg(o != NULL, "%s", why.text);
-	in_force = o->control->copy;
-	after = xdp_plane_new(o, &why);
-	ck_assert_msg(after != NULL, "%s", why.text);
+	before = plane_with(fib);
+	after = successor_of(before);
+	control = xdp_plane_object(after)->control;
+	in_force = control->copy;
 	xdp_plane_on_replaced(after, refuse, NULL);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(xdp_plane_install(after, other, &why), -1);
 		ck_assert_str_eq(why.text, "not here");
-		ck_assert_uint_eq(o->control->copy, in_force);
+		ck_assert_uint_eq(control->copy, in_force);
 		ck_assert_uint_eq(
 		    xdp_pair_run(before, frame, len, out, &out_len), XDP_TX);
 	}
@@ -463,7 +477,7 @@ START_TEST(successor_is_refused)
 	ck_assert_uint_eq(c->reasons[REASON_FORWARD], 2);
 	xdp_plane_on_replaced(after, NULL, NULL);
 	ck_assert_int_eq(xdp_plane_install(after, other, &why), 0);
-	ck_assert_uint_ne(o->control->copy, in_force);
+	ck_assert_uint_ne(control->copy, in_force);
 
 	counters_free(c);
 	xdp_plane_free(after);
