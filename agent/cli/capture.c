@@ -108,6 +108,8 @@ show_close(struct show *s)
 	return r;
 }
 
+/* What was passed over on purpose: a number where it is a few, such as a burst
+ * beyond the rate, and a share where that is the rule. */
 static void
 summarise(const struct show *s)
 {
@@ -120,6 +122,8 @@ summarise(const struct show *s)
 		fprintf(stderr, ", sampled 1 in %.*f",
 		    t->seen < 10 * chosen ? 1 : 0,
 		    (double)t->seen / (double)chosen);
+	else if (t->seen > chosen)
+		fprintf(stderr, ", %" PRIu64 " passed over", t->seen - chosen);
 	fputc('\n', stderr);
 }
 
