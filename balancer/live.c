@@ -72,6 +72,23 @@ on_links(void *ctx)
 		announce_check(live->announce);
 }
 
+/* The new state is refused: what became of the old one's next hops meanwhile is
+ * told of nowhere else. */
+static void
+take_back(struct live *live)
+{
+	const struct forwarding *f = serving_state(&live->serving);
+	struct errmsg why;
+
+	if (nexthop_set(live->nexthop, f->backends, f->n_backends, &why) ==
+	    -1) {
+		log_warnx("nexthop", "%s", why.text);
+		return;
+	}
+	for (size_t i = 0; i < f->n_backends; i++)
+		on_next_hop(live, i, nexthop_get(live->nexthop, i));
+}
+
 /* Room for it, or it is put off (live->put_off). 0, or -1 with `why`. */
 static int
 make_room(struct live *live, const struct fib *fib, struct errmsg *why)
@@ -89,8 +106,6 @@ live_prepare(void *ctx, struct fib *fib, struct errmsg *why)
 {
 	struct live *live = ctx;
 	const struct forwarding *f = fib_state(fib);
-	const struct forwarding *old = serving_state(&live->serving);
-	struct errmsg ignored;
 
 	if (live->nexthop == NULL)
 		return 0;
@@ -101,8 +116,7 @@ live_prepare(void *ctx, struct fib *fib, struct errmsg *why)
 		fib_set_next_hop(fib, i, nexthop_get(live->nexthop, i));
 	if (live->env.xdp == NULL || xdp_install(live->env.xdp, fib, why) == 0)
 		return 0;
-	(void)nexthop_set(
-	    live->nexthop, old->backends, old->n_backends, &ignored);
+	take_back(live);
 	return -1;
 }
 

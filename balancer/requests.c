@@ -101,6 +101,10 @@ install(struct live *live, struct wire_request *request, struct evbuffer *out)
 	struct errmsg why;
 	int r = -1;
 
+	if (successor_takes(&live->successor, live->server)) {
+		log_info("serving", "a state is left to the successor");
+		return wire_put_later(out, request->id);
+	}
 	request->install = NULL;
 	if (live_serve(live, state, &why) == -1) {
 		if (live->put_off)
@@ -299,6 +303,8 @@ live_settle(void *ctx, const struct settled_batch *batch, struct errmsg *why)
 {
 	struct live *live = ctx;
 
+	if (successor_takes(&live->successor, live->server))
+		return errmsg_set(why, "a successor takes over");
 	if (serving_resettle(&live->serving, batch, ticks_now(), live_prepare,
 		live, why) == -1)
 		return -1;

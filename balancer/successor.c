@@ -42,6 +42,12 @@ obstacle(const struct successor *s, const struct successor_share *share,
 	return NULL;
 }
 
+bool
+successor_takes(const struct successor *s, const struct server *server)
+{
+	return s->takes && server_serves(server, s->client);
+}
+
 int
 successor_answer(struct successor *s, const struct successor_share *share,
     struct wire_request *request, struct evbuffer *out, bool *leave)
@@ -56,9 +62,11 @@ successor_answer(struct successor *s, const struct successor_share *share,
 	switch (request->kind) {
 	case WIRE_HANDOVER:
 		s->client = request->client;
+		s->takes = false;
 		log_info("replace", "a successor asks for the state");
 		return wire_put_handover(out, request->id, share->state);
 	case WIRE_TAKE:
+		s->takes = true;
 		request->pass[request->n_pass++] = server_listener(
 		    share->server);
 		if (share->device != -1)

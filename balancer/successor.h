@@ -15,6 +15,7 @@ struct server;
 
 struct successor {
 	uint64_t client; /* that is let in; 0: none was ever */
+	bool takes;      /* it has what it needs to take over */
 };
 
 /* What a successor is given; borrowed. */
@@ -30,5 +31,9 @@ struct successor_share {
  * forwards. */
 int successor_answer(struct successor *, const struct successor_share *,
     struct wire_request *, struct evbuffer *out, bool *leave);
+
+/* Has it been given all? It goes on from what is in force: no other state may
+ * be, until it forwards or is gone. */
+bool successor_takes(const struct successor *, const struct server *);
 
 #endif

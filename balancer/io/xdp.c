@@ -316,9 +316,6 @@ take_over(const char *dir)
 		    "the program of the balancer before goes on until a new "
 		    "state is there, counters begin anew: %s",
 		    why.text);
-	/* It may have died just behind a switch. */
-	else if (xdp_grace(&why) == -1)
-		log_warnx("xdp", "%s", why.text);
 	return taken;
 }
 

@@ -97,14 +97,17 @@ xdp_pin_program_id(int program)
 static void
 remove_maps(const char *dir, const char *name)
 {
+	const struct dirent *e;
 	char path[PATH_MAX];
+	DIR *d;
 
-	for (int i = 0; i < XDP_PINNED; i++) {
-		snprintf(
-		    path, sizeof(path), "%s/%s/%s", dir, name, map_names[i]);
-		(void)unlink(path);
-	}
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	/* Another release may have had others. */
+	d = opendir(path);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		(void)unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		closedir(d);
 	(void)rmdir(path);
 }
 

@@ -22,8 +22,10 @@
 
 struct xdp_plane {
 	struct xdp_copy current;
-	const struct fib *fib; /* that is in it; NULL: it was taken over */
+	const struct fib *fib; /* that is in it; NULL: none of ours yet */
+	bool taken;            /* the first object, from another process */
 	uint32_t owner;        /* this process, in the maps */
+	uint32_t mtu;          /* for the program; there when they are ours */
 	/* What was in force before, which packets under way may still count
 	 * in; whose counters those are, and what was carried over of them. */
 	struct xdp_copy left;
@@ -299,7 +301,7 @@ equip(const struct xdp_plane *plane, struct xdp_object *o)
 {
 	const struct xdp_control *from = plane->current.object->control;
 
-	o->control->mtu = from->mtu;
+	o->control->mtu = plane->mtu;
 	o->control->expires = from->expires;
 	o->control->lease = from->lease;
 	o->control->owner = from->owner;
@@ -326,22 +328,41 @@ put_in_force(const struct xdp_copy *c)
 	    &c->object->control->copy, c->number, __ATOMIC_RELEASE);
 }
 
-/* 0, or -1 with `why`: what was in force is so again, and no packet reads the
- * other any more. */
+/* From now on what is in the maps is this process's own. */
+static void
+own(struct xdp_plane *plane, struct xdp_object *next)
+{
+	plane->owner = __atomic_add_fetch(
+	    &plane->current.object->control->owner, 1, __ATOMIC_RELEASE);
+	next->control->owner = plane->owner;
+	next->control->mtu = plane->mtu;
+}
+
+/* 0, or -1 with `why`: what was in force is so again. */
 static int
 switch_to(
     struct xdp_plane *plane, const struct xdp_copy *next, struct errmsg *why)
 {
 	struct xdp_object *o = next->object;
-	struct errmsg ignored;
+	bool first = plane->fib == NULL, here = o == plane->current.object;
+	/* By another process, which goes on with its state if the place of our
+	 * program is refused, or if we are killed meanwhile: ours comes first.
+	 */
+	bool in_use = first && here && plane->taken;
 
-	put_in_force(next);
-	if ((o == plane->current.object && plane->fib != NULL) ||
-	    plane->replaced == NULL || plane->replaced(plane->ctx, o, why) == 0)
-		return 0;
-	put_in_force(&plane->current);
-	(void)xdp_grace(&ignored);
-	return -1;
+	if (!in_use)
+		put_in_force(next);
+	if ((first || !here) && plane->replaced != NULL &&
+	    plane->replaced(plane->ctx, o, why) == -1) {
+		if (here && !in_use)
+			put_in_force(&plane->current);
+		return -1;
+	}
+	if (first)
+		own(plane, o);
+	if (in_use)
+		put_in_force(next);
+	return 0;
 }
 
 /* What an install needs besides its copy. */
@@ -379,15 +400,6 @@ discard(struct preparation *p)
 	free(p->moving);
 }
 
-/* From now on what is in the maps is this process's own. */
-static void
-own(struct xdp_plane *plane, struct xdp_object *next)
-{
-	plane->owner = __atomic_add_fetch(
-	    &plane->current.object->control->owner, 1, __ATOMIC_RELEASE);
-	next->control->owner = plane->owner;
-}
-
 /* It is in force: what was is left. */
 static void
 commit(struct xdp_plane *plane, const struct xdp_copy *next,
@@ -395,8 +407,6 @@ commit(struct xdp_plane *plane, const struct xdp_copy *next,
 {
 	counters_free(p->ledger);
 	free(plane->moving);
-	if (plane->fib == NULL)
-		own(plane, next->object);
 	plane->left = plane->current;
 	plane->left_names = p->names;
 	plane->left_taken = p->taken;
@@ -408,6 +418,22 @@ commit(struct xdp_plane *plane, const struct xdp_copy *next,
 	plane->fib = fib;
 }
 
+/* Of maps that were taken over: who had them may have switched since they were
+ * opened, and packets may still read what was in force before. 0, or -1 with
+ * `why`. */
+static int
+look_again(struct xdp_plane *plane, struct errmsg *why)
+{
+	struct xdp_copy *now = &plane->current;
+
+	if (plane->fib != NULL)
+		return 0;
+	now->number = __atomic_load_n(
+			  &now->object->control->copy, __ATOMIC_ACQUIRE) &
+	    (XDP_COPIES - 1);
+	return xdp_grace(why);
+}
+
 int
 xdp_plane_install(
     struct xdp_plane *plane, const struct fib *fib, struct errmsg *why)
@@ -415,7 +441,8 @@ xdp_plane_install(
 	struct preparation p;
 	struct xdp_copy next;
 
-	if (settle(plane, why) == -1 || await_room(plane, fib, why) == -1)
+	if (settle(plane, why) == -1 || await_room(plane, fib, why) == -1 ||
+	    look_again(plane, why) == -1)
 		return -1;
 	if (prepare(plane, fib_state(fib), &p, why) == -1)
 		goto fail;
@@ -491,7 +518,9 @@ xdp_plane_set_next_hop(struct xdp_plane *plane, size_t i)
 void
 xdp_plane_set_mtu(struct xdp_plane *plane, uint32_t mtu)
 {
-	if (!superseded(plane))
+	plane->mtu = mtu;
+	/* What was taken over is another's until the first install. */
+	if ((plane->fib != NULL || !plane->taken) && !superseded(plane))
 		plane->current.object->control->mtu = mtu;
 }
 
@@ -615,6 +644,8 @@ xdp_plane_new(struct xdp_object *taken, struct errmsg *why)
 		}
 		plane->current = (struct xdp_copy){
 		    taken, taken->control->copy & (XDP_COPIES - 1)};
+		plane->taken = true;
+		plane->mtu = taken->control->mtu;
 		return plane;
 	}
 	if (xdp_room_for(&room, &nothing, NULL, why) == -1 ||
@@ -625,6 +656,7 @@ xdp_plane_new(struct xdp_object *taken, struct errmsg *why)
 		return NULL;
 	}
 	xdp_copy_write_empty(&plane->current);
+	plane->mtu = plane->current.object->control->mtu;
 	return plane;
 }
 

@@ -95,18 +95,30 @@ sum_cpus(const struct xdp_object *o, uint64_t *over, uint64_t *lost)
 	return r;
 }
 
+/* A record stands for `every` packets: those besides it were passed over. */
 static void
 tell_missed(struct xdp_watch *w)
 {
-	uint64_t over, lost;
+	uint64_t over, lost, missed;
 
 	if (sum_cpus(w->object, &over, &lost) == -1)
 		return;
-	w->handler.missed(
-	    w->handler.ctx, over - w->over, lost - w->lost + w->stale);
+	missed = lost - w->lost + w->stale;
+	w->handler.missed(w->handler.ctx,
+	    over - w->over + missed * (w->wish.every - 1), missed);
 	w->over = over;
 	w->lost = lost;
 	w->stale = 0;
+}
+
+/* All that was shown up to now. */
+static void
+hand_over(struct xdp_watch *w)
+{
+	if (w->object == NULL || w->wish.every == 0)
+		return;
+	xdp_watch_drain(w);
+	tell_missed(w);
 }
 
 /* `every` last: it is what the program looks at. */
@@ -128,16 +140,10 @@ write_wish(const struct xdp_watch *w)
 void
 xdp_watch_wish(struct xdp_watch *w, const struct tap_wish *wish)
 {
-	bool looked = w->wish.every != 0;
-
+	hand_over(w);
 	w->wish = *wish;
-	if (w->object == NULL)
-		return;
-	if (looked) {
-		xdp_watch_drain(w);
-		tell_missed(w);
-	}
-	write_wish(w);
+	if (w->object != NULL)
+		write_wish(w);
 }
 
 static void
@@ -157,6 +163,7 @@ xdp_watch_object(
 {
 	if (o == w->object)
 		return 0;
+	hand_over(w);
 	close_ring(w);
 	w->object = o;
 	w->ring = ring_buffer__new(o->tapped, on_record, w, NULL);

@@ -31,7 +31,8 @@ void xdp_watch_free(struct xdp_watch *);
 void xdp_watch_drain(struct xdp_watch *);
 
 /* The program that forwards is this one (borrowed), perhaps another than
- * before. 0, or -1 with `why`: captures will not see its packets. */
+ * before, which is still there and shows no more; what it has shown is handed
+ * over. 0, or -1 with `why`: captures will not see its packets. */
 int xdp_watch_object(
     struct xdp_watch *, const struct xdp_object *, struct errmsg *why);
 

@@ -402,6 +402,52 @@ successor_of(const struct xdp_plane *before)
 	return plane;
 }
 
+/* What the one before has in force, when a successor's program comes. */
+struct found {
+	uint32_t copy, owner, mtu;
+};
+
+static int
+note_found(void *ctx, struct xdp_object *o, struct errmsg *why)
+{
+	const struct xdp_control *control = o->control;
+
+	*(struct found *)ctx = (struct found){
+	    control->copy, control->owner, control->mtu};
+	return 0;
+}
+
+/* The one before switches once more when its maps have been opened: until the
+ * successor's program is where it belongs, all is as that one left it, and the
+ * copy that is in force is not written. */
+START_TEST(successor_begins_late)
+{
+	struct fib *fib = reflecting_fib(1500), *other = reflecting_fib(1500);
+	struct xdp_plane *before = plane_with(fib), *after;
+	const struct xdp_control *control;
+	struct found then, seen;
+
+	xdp_plane_set_mtu(before, 9000);
+	after = successor_of(before);
+	control = xdp_plane_object(before)->control;
+	xdp_pair_put(before, other);
+	then = (struct found){control->copy, control->owner, control->mtu};
+	xdp_plane_set_mtu(after, 1500);
+	ck_assert_uint_eq(control->mtu, 9000);
+	xdp_plane_on_replaced(after, note_found, &seen);
+	xdp_pair_put(after, fib);
+	ck_assert_mem_eq(&seen, &then, sizeof(seen));
+	ck_assert_uint_ne(control->copy, then.copy);
+	ck_assert_uint_ne(control->owner, then.owner);
+	ck_assert_uint_eq(control->mtu, 1500);
+
+	xdp_plane_free(after);
+	xdp_plane_free(before);
+	fib_free(other);
+	fib_free(fib);
+}
+END_TEST
+
 /* Another process takes the maps over while this one still lives. */
 START_TEST(successor_alone_writes)
 {
@@ -601,6 +647,7 @@ make_suite(void)
 	tcase_add_test(tc, room_is_made_aside);
 	tcase_add_test(tc, refused_aside);
 	tcase_add_test(tc, successor_alone_writes);
+	tcase_add_test(tc, successor_begins_late);
 	tcase_add_test(tc, successor_is_refused);
 	tcase_add_test(tc, largest_room);
 	tcase_add_test(tc, grace_by_map);
