@@ -57,7 +57,9 @@ static int
 replace_all(struct xdp *xdp, int program, int old, struct errmsg *why)
 {
 	for (struct driver_handle *h = xdp->handles; h != NULL; h = h->next) {
-		if (xdp_link_replace(&h->link, program) == 0)
+		/* One that somebody has taken off has no program to replace. */
+		if (xdp_link_replace(&h->link, program) == 0 ||
+		    errno == ENOLINK)
 			continue;
 		errmsg_sys(why, "XDP: another program on interface %u",
 		    h->link.ifindex);
@@ -67,6 +69,33 @@ replace_all(struct xdp *xdp, int program, int old, struct errmsg *why)
 		return -1;
 	}
 	return 0;
+}
+
+static const struct conf_interface *
+configured(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->n_interfaces; i++) {
+		if (strcmp(conf->interfaces[i].name, name) == 0)
+			return &conf->interfaces[i];
+	}
+	return NULL;
+}
+
+/* Is the interface this process's, with this driver? */
+static bool
+is_ours(void *ctx, const char *name)
+{
+	const struct conf_interface *i = configured(
+	    ((struct xdp *)ctx)->conf, name);
+
+	return i != NULL && i->driver != CONF_DRIVER_PCAP;
+}
+
+static void
+log_taken_off(void *ctx, const char *name)
+{
+	log_info(
+	    "xdp", "%s: the program of the balancer before is taken off", name);
 }
 
 static int
@@ -83,6 +112,9 @@ on_replaced(void *ctx, struct xdp_object *o, struct errmsg *why)
 	/* The one before may need its twin to the end. */
 	if (xdp_grace(&cause) == -1)
 		log_warnx("xdp", "%s", cause.text);
+	/* Not before: who is to be replaced may have to go on. */
+	if (!xdp_plane_serves(xdp->plane))
+		(void)xdp_link_take_off(dir, is_ours, log_taken_off, xdp);
 	xdp_pin_clean(dir, xdp_pin_program_id(o->program));
 	return 0;
 }
@@ -276,32 +308,6 @@ xdp_count(struct xdp *xdp, struct counters *to)
 
 /* Life --------------------------------------------------------------------- */
 
-static const struct conf_interface *
-configured(const struct conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->n_interfaces; i++) {
-		if (strcmp(conf->interfaces[i].name, name) == 0)
-			return &conf->interfaces[i];
-	}
-	return NULL;
-}
-
-static bool
-is_ours(void *ctx, const char *name)
-{
-	const struct conf_interface *i = configured(
-	    ((struct xdp *)ctx)->conf, name);
-
-	return i != NULL && i->driver != CONF_DRIVER_PCAP;
-}
-
-static void
-log_taken_off(void *ctx, const char *name)
-{
-	log_info(
-	    "xdp", "%s: the program of the balancer before is taken off", name);
-}
-
 static struct xdp_object *
 take_over(const char *dir)
 {
@@ -335,7 +341,6 @@ xdp_new(const struct conf *conf, struct event_base *base, struct errmsg *why)
 	if (xdp->dir_fd == -1)
 		goto fail;
 	snprintf(xdp->dir, sizeof(xdp->dir), XDP_PIN_PATH, xdp->dir_fd);
-	(void)xdp_link_take_off(xdp->dir, is_ours, log_taken_off, xdp);
 	taken = take_over(xdp->dir);
 	if ((xdp->plane = xdp_plane_new(taken, why)) == NULL) {
 		xdp_object_free(taken);

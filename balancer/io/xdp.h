@@ -23,9 +23,9 @@ struct forwarding;
 struct xdp;
 struct xdp_watch_handler;
 
-/* Takes over what a balancer before this one has left in conf->bpf_dir, and
- * takes the program off interfaces that the configuration does not give to it
- * any more. NULL with `why`. Both are borrowed. */
+/* Takes over what a balancer before this one has left in conf->bpf_dir. The
+ * first state takes the program off interfaces that the configuration does not
+ * give to it any more. NULL with `why`. Both are borrowed. */
 struct xdp *xdp_new(
     const struct conf *, struct event_base *, struct errmsg *why);
 

@@ -126,7 +126,12 @@ goes_on() {
 	kill -0 "$balancer" || return 1
 	equal "$(routes)" 2 || return 1
 	equal "$(pong_of device)" 'gw0 yes' || return 1
+	has_its_program || return 1
 	forwards
+}
+has_its_program() {
+	[ ! -e "$build/balancer/bpf/xdp.skel.h" ] ||
+		ip -n "$node" -d link show in0 | grep 'prog/xdp'
 }
 
 # fails_with TEXT CONFIG: the successor.

@@ -88,6 +88,8 @@ set_up() {
 config() {
 	local name=$1 address
 	local interfaces="[ { name: in0, driver: ${driver:-xdp} } ]"
+	[ "${driver:-}" != pcap ] || interfaces="[ { name: in0, driver: pcap },
+	    { name: out0, driver: xdp } ]"
 	[ -z "${native-}" ] || interfaces="[
 	    { name: in0, driver: xdp, xdp_mode: native },
 	    { name: out0, driver: xdp, xdp_mode: native } ]"
@@ -493,13 +495,30 @@ foreign_is_left_alone() {
 	ip -n "$node" link set dev in0 xdpgeneric off
 }
 
-# What the configuration gives to another driver loses its program.
-is_taken_off() {
+goes_on_with_auto() {
 	start_balancer
 	program_on || return 1
 	end_balancer TERM
 	start_balancer auto
 	program_on || return 1
+	end_balancer TERM
+}
+
+# What the configuration gives to another driver loses its program, with the
+# first state and not before.
+is_taken_off() {
+	local before
+	start_balancer
+	ask install "$work/all.yaml" >/dev/null
+	end_balancer TERM
+	start_balancer pcap
+	program_on || return 1
+	ask install "$work/pcap.yaml" >/dev/null
+	no_program_on || return 1
+	wait_until 10 resolved 3 || return 1
+	before=$(count_of forward)
+	send 203.0.113.10 20 200
+	wait_until 5 has_forwarded $((before + 20)) || return 1
 	end_balancer TERM
 }
 
@@ -565,6 +584,7 @@ config two 10.1.0.2 2001:db8:1::1
 native=yes config native 10.1.0.1 10.1.0.2 2001:db8:1::1
 native=yes config back 10.2.0.1
 driver=auto config auto 10.1.0.1 10.1.0.2 2001:db8:1::1
+driver=pcap config pcap 10.1.0.1 10.1.0.2 2001:db8:1::1
 table_size=262144 more_services=200 config large 10.1.0.1 2001:db8:1::1
 table_size=262144 more_services=300 config larger 10.1.0.1 2001:db8:1::1
 printf '%s\n' '#include <linux/bpf.h>' '#include <bpf/bpf_helpers.h>' \
@@ -596,7 +616,8 @@ check "the clients' link deleted and made anew" ingress_made_anew
 check "the lease runs out" lease_runs_out
 check "--detach takes it off" detaches
 check "another's program is left alone" foreign_is_left_alone
-check "goes on with the driver left to choice" is_taken_off
+check "goes on with the driver left to choice" goes_on_with_auto
+check "goes on with another driver" is_taken_off
 check "native mode: redirects to another interface" natively
 check "native mode: a restart loses nothing" restarted_natively TERM
 check "native mode: killed: nothing is lost" restarted_natively KILL
