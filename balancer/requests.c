@@ -86,10 +86,13 @@ live_serve(struct live *live, struct forwarding *state, struct errmsg *why)
 	return 0;
 }
 
+/* Would any state be put off, as the agent is told? A successor goes on from
+ * what is in force here. */
 static bool
-makes_room(const struct live *live)
+puts_off(const struct live *live)
 {
-	return live->env.xdp != NULL && xdp_makes_room(live->env.xdp);
+	return (live->env.xdp != NULL && xdp_makes_room(live->env.xdp)) ||
+	    successor_takes(&live->successor, live->server);
 }
 
 static int
@@ -244,7 +247,7 @@ pong(struct live *live, struct wire_request *request, struct evbuffer *out)
 	};
 
 	counters_free(c);
-	p.makes_room = makes_room(live);
+	p.makes_room = puts_off(live);
 	p.has_settled = true;
 	fib_settled_all(live->serving.fib, p.settled);
 	if (live->announce != NULL)

@@ -189,8 +189,9 @@ on_event(struct bufferevent *bev, short what, void *ctx)
 
 	if ((what & BEV_EVENT_EOF) != 0)
 		client_leaves(c);
-	/* Half a connection is enough to take a reply. */
-	if ((what & BEV_EVENT_EOF) != 0 &&
+	/* Half a connection is enough to take a reply; where both ends are
+	 * noticed in one turn, not even that is there. */
+	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == BEV_EVENT_EOF &&
 	    evbuffer_get_length(bufferevent_get_output(bev)) > 0)
 		return;
 	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))

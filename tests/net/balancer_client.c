@@ -8,6 +8,8 @@
  *   balancer_client SOCKET trace SRC DST PORT   of TCP from port 1234
  *   balancer_client SOCKET send < BYTES         no framing; prints nothing
  *   balancer_client SOCKET silent SECONDS       half a frame, then waits
+ *   balancer_client SOCKET hang SECONDS         a successor that takes all, ...
+ *                                               and then waits
  *
  * Exits 0 when the answer was what was asked for, 1 when it was a refusal
  * (printed), 2 otherwise. */
@@ -205,9 +207,11 @@ ping(int fd)
 	    balancer_pong_from_message(arena, &p, reply->pong, &why) == -1)
 		errx(2, "pong: %s", why.text);
 	printf("generation %" PRIu64 "\nvip_packets %" PRIu64 "\n"
-	       "next_hops_version %" PRIu64 "\ndevice %s %s\nerror %s\n",
+	       "next_hops_version %" PRIu64 "\ndevice %s %s\nerror %s\n"
+	       "makes_room %s\n",
 	    p.generation, p.vip_packets, p.next_hops_version, p.device_name,
-	    p.device ? "yes" : "no", p.device_error);
+	    p.device ? "yes" : "no", p.device_error,
+	    p.makes_room ? "yes" : "no");
 	guideway__balancer__reply__free_unpacked(reply, NULL);
 }
 
@@ -257,6 +261,24 @@ silent(int fd, const char *seconds)
 	sleep((unsigned)atoi(seconds));
 }
 
+static void
+hang(int fd, const char *seconds)
+{
+	Guideway__Balancer__HandoverRequest handover =
+	    GUIDEWAY__BALANCER__HANDOVER_REQUEST__INIT;
+	Guideway__Balancer__TakeRequest take =
+	    GUIDEWAY__BALANCER__TAKE_REQUEST__INIT;
+	MsgRequest request = GUIDEWAY__BALANCER__REQUEST__INIT;
+
+	request.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_HANDOVER;
+	request.handover = &handover;
+	guideway__balancer__reply__free_unpacked(ask(fd, &request), NULL);
+	request.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_TAKE;
+	request.take = &take;
+	guideway__balancer__reply__free_unpacked(ask(fd, &request), NULL);
+	sleep((unsigned)atoi(seconds));
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -283,6 +305,8 @@ main(int argc, char *argv[])
 		send_stdin(fd);
 	else if (strcmp(verb, "silent") == 0 && argc == 4)
 		silent(fd, argv[3]);
+	else if (strcmp(verb, "hang") == 0 && argc == 4)
+		hang(fd, argv[3]);
 	else
 		errx(2, "%s: unknown verb", verb);
 	close(fd);

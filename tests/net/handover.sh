@@ -160,6 +160,22 @@ a_stopped_one_is_not_replaced() {
 	[ $r = 0 ] && goes_on
 }
 
+# What is in force is what it goes on from: until it is gone no other state is.
+a_successor_that_hangs_holds_states_up() {
+	local hanging
+	"$build/tests/net/balancer_client" "$socket" hang 60 &
+	hanging=$!
+	wait_until 5 puts_off yes || return 1
+	not timeout 1 "$build/tests/net/balancer_client" "$socket" \
+	    install "$work/plain.yaml" || return 1
+	goes_on || return 1
+	kill "$hanging"
+	wait "$hanging" || true
+	wait_until 5 puts_off no || return 1
+	install && goes_on
+}
+puts_off() { [ "$(pong_of makes_room)" = "$1" ]; }
+
 # Killed at any point before it has told the other one to leave, and after it.
 killed_successors_do_no_harm() {
 	local i served
@@ -270,6 +286,7 @@ check "under traffic: no packet lost, no route event" replaced_under_traffic 5
 sed 's/^/# /' "$work/measured" 2>/dev/null || true
 check "a successor that is less fit fails, the other goes on" a_less_fit_successor_fails
 check "one that is stopped is not replaced" a_stopped_one_is_not_replaced
+check "one that hangs holds new states up" a_successor_that_hangs_holds_states_up
 check "a successor that is killed does no harm" killed_successors_do_no_harm
 check "without --replace it is refused" without_the_option_it_is_refused
 check "killed: the device goes, nobody else holds it" nobody_else_holds_the_device
