@@ -16,6 +16,8 @@ balancer=
 . "$(dirname "$0")/../tap.bash"
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/watch.bash"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/tcpdump.bash"
 
 clean_up() {
 	local pid ns
@@ -111,23 +113,8 @@ logged() { grep -q -- "$1" "$work/log"; }
 # send ADDRESS COUNT RATE
 send() { on "$client" "$build/tests/net/udp_blast" "$1" 5000 "$2" "$3"; }
 
-# What leaves for the backends, until stop_capture.
-start_capture() {
-	rm -f "$work/out.pcap" "$work/tcpdump"
-	on "$backend" tcpdump -U -B 16384 -s 0 -i eth0 -w "$work/out.pcap" \
-	    'ip proto 47 or ip6 proto 47' 2>"$work/tcpdump" &
-	tcpdump=$!
-	wait_until 10 grep -qs listening "$work/tcpdump"
-}
-
-# captured FILTER: how many of the frames there are.
-captured() { tshark -r "$work/out.pcap" -Y "$1" 2>/dev/null | wc -l; }
-frames_are() { equal "$(captured "$1")" "$2"; }
-stop_capture() {
-	kill -TERM "$tcpdump"
-	wait "$tcpdump" || true
-}
-capture_has() { [ "$(captured gre)" -ge "$1" ]; }
+frames_are() { equal "$(dissected -Y "$1")" "$2"; }
+dump_has() { [ "$(dissected -Y gre)" -ge "$1" ]; }
 
 forwards() {
 	local before after
@@ -143,19 +130,16 @@ has_forwarded() { [ "$(count_of forward)" -ge "$1" ]; }
 # Tests ----------------------------------------------------------------------
 
 forwards_over_both_versions() {
-	start_capture
+	start_tcpdump "$backend"
 	forwards 203.0.113.10 || return 1
 	forwards 2001:db8:113::10 || return 1
-	wait_until 5 capture_has 40 || return 1
-	stop_capture
+	wait_until 5 dump_has 40 || return 1
+	stop_tcpdump
 	frames_are 'gre && udp.dstport == 5000' 40 || return 1
 	frames_are 'ip.dst == 203.0.113.10' 20 || return 1
 	frames_are 'ipv6.dst == 2001:db8:113::10' 20 || return 1
 	# Sent over veth, whose offload leaves UDP checksums to be finished.
-	equal "$(tshark -r "$work/out.pcap" -o udp.check_checksum:TRUE \
-	    -o ip.check_checksum:TRUE -Y '_ws.malformed ||
-	    ip.checksum.status == 0 || udp.checksum.status == 0' \
-	    2>/dev/null | wc -l)" 0
+	dissects_well
 }
 
 passes_what_is_not_for_a_vip() {

@@ -15,6 +15,8 @@ socket=$work/run/balancer.sock
 balancer='' capture=''
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../tap.bash"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/tcpdump.bash"
 
 clean_up() {
 	local pid ns
@@ -142,8 +144,8 @@ frames() {
 	for field; do
 		fields+=(-e "$field")
 	done
-	tshark -n -r "$work/file.pcapng" -Y "$filter" -T fields \
-	    "${fields[@]}" 2>"$work/tshark" || return 1
+	tshark -n -r "$work/file.pcapng" -d udp.port==5000,data -Y "$filter" \
+	    -T fields "${fields[@]}" 2>"$work/tshark" || return 1
 	# What is damaged it says, and goes on.
 	! grep -v '^Running as user' "$work/tshark" >&2
 }
@@ -192,19 +194,14 @@ balancer_not_there() {
 }
 
 all_packets_both_ways() {
-	local bytes_out bytes_in tcpdump
-	rm -f "$work/backend.pcap" "$work/tcpdump"
-	ip netns exec "$backend" tcpdump -U -s 0 -i eth0 -w "$work/backend.pcap" \
-	    'ip proto 47' 2>"$work/tcpdump" &
-	tcpdump=$!
-	wait_until 10 grep -qs listening "$work/tcpdump"
+	local bytes_out bytes_in
+	start_tcpdump "$backend"
 	begin -w "$work/file.pcapng" --count 20 --sample 1/1 --snap 2000
 	send 5000 20 200
 	end || return 1
 	says '^20 packets, 0 lost$' || return 1
 	wait_until 5 backend_has 20 || return 1
-	kill "$tcpdump"
-	wait "$tcpdump" || true
+	stop_tcpdump
 	equal "$(stat -c %a "$work/file.pcapng")" 600 || return 1
 	frames_are 'frame' 40 || return 1
 	frames_are 'frame.interface_name == "in0" && frame.packet_flags_direction == 1 &&
@@ -220,12 +217,12 @@ all_packets_both_ways() {
 	    "$(frames 'frame.interface_name == "in0"' udp.srcport | sort)" ||
 	    return 1
 	# Byte by byte what the backend has got.
-	tshark -r "$work/file.pcapng" -Y gre -F pcap -w "$work/out.pcap" \
+	tshark -r "$work/file.pcapng" -Y gre -F pcap -w "$work/sent.pcap" \
 	    2>/dev/null
-	bytes_out=$(bytes "$work/out.pcap") bytes_in=$(bytes "$work/backend.pcap")
+	bytes_out=$(bytes "$work/sent.pcap") bytes_in=$(bytes "$dumped")
 	[ -n "$bytes_out" ] && equal "$bytes_out" "$bytes_in"
 }
-backend_has() { [ "$(tcpdump -r "$work/backend.pcap" 2>/dev/null | wc -l)" -ge "$1" ]; }
+backend_has() { [ "$(dissected -Y gre)" -ge "$1" ]; }
 
 short_and_one_way() {
 	begin -w "$work/file.pcapng" --count 10 --snap 60 --direction out

@@ -9,9 +9,11 @@ set -euo pipefail
 srcdir=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 build=${GUIDEWAY_BUILD:-$srcdir/build}
 prefix=gwh$(($$ % 10000))-
-successor='' agent='' tcpdump=''
+successor='' agent=''
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/node.bash"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/tcpdump.bash"
 
 # begin_successor CONFIG: --replace, in the background.
 begin_successor() {
@@ -82,20 +84,13 @@ is_unprivileged() {
 }
 
 # What leaves the node: a line for each packet of the client's.
-begin_capture() {
-	ip netns exec "$backend" tcpdump --immediate-mode -B 8192 \
-	    -s 128 -U -i eth0 \
-	    -w "$work/out.pcap" 'ip proto 47' 2>"$work/tcpdump" &
-	tcpdump=$!
-	wait_until 10 grep -q listening "$work/tcpdump"
-}
+begin_capture() { start_tcpdump "$backend" --immediate-mode -s 128; }
 end_capture() {
 	sleep 0.3
-	kill "$tcpdump"
-	wait "$tcpdump" || true
+	stop_tcpdump
 	# The client's sockets number their packets.
-	tshark -r "$work/out.pcap" -Y 'udp.dstport == 5000' -T fields \
-	    -E occurrence=l -e udp.srcport -e ip.id 2>/dev/null >"$work/out"
+	dissect -Y 'udp.dstport == 5000' -T fields \
+	    -E occurrence=l -e udp.srcport -e ip.id >"$work/out"
 }
 
 # replaced_under_traffic TIMES: what was lost, and what came twice.

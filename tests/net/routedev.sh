@@ -9,9 +9,10 @@ set -euo pipefail
 srcdir=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 build=${GUIDEWAY_BUILD:-$srcdir/build}
 prefix=gwd$(($$ % 10000))-
-tcpdump=''
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/node.bash"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/tcpdump.bash"
 
 # Tests ----------------------------------------------------------------------
 
@@ -249,10 +250,7 @@ deleted_at() {
 	date -d "$stamp" +%s.%N
 }
 
-sent_after() {
-	tshark -r "$work/out.pcap" -Y "gre && frame.time_epoch > $1" 2>/dev/null |
-	    wc -l
-}
+sent_after() { dissected -Y "gre && frame.time_epoch > $1"; }
 
 withdraws_and_still_forwards() {
 	local since deleted ended status=0
@@ -260,11 +258,7 @@ withdraws_and_still_forwards() {
 	install
 	add_route
 	forwards || return 1
-	ip netns exec "$backend" tcpdump --immediate-mode \
-	    -B 8192 -s 128 -U -i eth0 -w "$work/out.pcap" \
-	    'ip proto 47' 2>"$work/tcpdump" &
-	tcpdump=$!
-	wait_until 10 grep -q listening "$work/tcpdump" || return 1
+	start_tcpdump "$backend" --immediate-mode -s 128 || return 1
 	start_monitor
 	send 2000 1000 &
 	sender=$!
@@ -278,8 +272,7 @@ withdraws_and_still_forwards() {
 	ended=$(date +%s.%N)
 	wait $sender
 	sleep 0.3
-	kill "$tcpdump"
-	wait "$tcpdump" || true
+	stop_tcpdump
 	stop_monitor
 	equal $status 0 || return 1
 	deleted=$(deleted_at) || return 1

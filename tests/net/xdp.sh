@@ -17,6 +17,8 @@ balancer=
 . "$(dirname "$0")/../tap.bash"
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/watch.bash"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/tcpdump.bash"
 
 clean_up() {
 	local pid ns
@@ -148,20 +150,6 @@ send() { on "$client" "$build/tests/net/udp_blast" "$1" 5000 "$2" "$3"; }
 program_on() { ip -n "$node" -o link show dev in0 | grep -q 'prog/xdp'; }
 no_program_on() { ! program_on; }
 
-# What leaves for the backends, until stop_capture.
-start_capture() {
-	rm -f "$work/out.pcap" "$work/tcpdump"
-	on "$backend" tcpdump -U -B 65536 -s 128 -i eth0 -w "$work/out.pcap" \
-	    'ip proto 47 or ip6 proto 47' 2>"$work/tcpdump" &
-	tcpdump=$!
-	wait_until 10 grep -qs listening "$work/tcpdump"
-}
-stop_capture() {
-	kill -TERM "$tcpdump"
-	wait "$tcpdump" || true
-}
-captured() { tshark -r "$work/out.pcap" "$@" 2>/dev/null | wc -l; }
-
 # What a veth could not deliver, since the kernel's queue behind it is full
 # where it has no CPU for a fifth of a second: lost on the wire, as it were. Not
 # more than a fifth of all; and none in native mode, in which a change of
@@ -219,26 +207,24 @@ forwards_in_the_kernel() {
 	local before up
 	before=$(count_of forward) up=$(received)
 	watch "$backend" || return 1
-	start_capture
+	start_tcpdump "$backend" -s 128
 	send 203.0.113.10 100 1000
 	send 2001:db8:113::10 100 1000
 	wait_until 5 has_forwarded $((before + 200)) || return 1
 	reached 100 ipv4_inside ipv6_inside && reached 200 of_states || return 1
 	wait_until 5 captured_both || return 1
-	stop_capture
+	stop_tcpdump
 	equal "$(count_of forward)" $((before + 200)) || return 1
 	# Not one of them in user space.
 	equal "$(received)" "$up" || return 1
 	# Checksums that offload left unfinished are finished.
-	equal "$(captured -o udp.check_checksum:TRUE \
-	    -o ip.check_checksum:TRUE -Y '_ws.malformed ||
-	    ip.checksum.status == 0 || udp.checksum.status == 0')" 0
+	dissects_well
 }
 
 # Some of each, which tshark can read.
 captured_both() {
-	[ "$(captured -Y 'ip.dst == 203.0.113.10')" -ge 10 ] &&
-		[ "$(captured -Y 'ipv6.dst == 2001:db8:113::10')" -ge 10 ]
+	[ "$(dissected -Y 'ip.dst == 203.0.113.10')" -ge 10 ] &&
+		[ "$(dissected -Y 'ipv6.dst == 2001:db8:113::10')" -ge 10 ]
 }
 
 # Just after next hops were found, user space still does it for a moment.
