@@ -491,7 +491,6 @@ START_TEST(leaves)
 	    "lb1: leaving; 'guideway cluster leave --wait' says when it has "
 	    "left\n");
 	ck_assert_int_eq(run.status, CLI_OK);
-	fake_agent_stop();
 	memcpy(after, nodes, sizeof(after));
 	after[0].left = true;
 	after[0].announcing = false;
@@ -599,7 +598,6 @@ START_TEST(node_status)
 	    "cluster        edge: 3 nodes, tables identical\n"));
 	cli_run(&run, "status|--json");
 	ck_assert_ptr_nonnull(strstr(run.out, "\"cluster\": {"));
-	fake_agent_stop();
 	answers[1].reply = (struct control_reply){.kind = CONTROL_ERROR,
 	    .error = "a command this agent does not "
 		     "know"};

@@ -133,23 +133,6 @@ run_agent(int fd, const struct fake_answer *answers, size_t n)
 }
 
 void
-fake_agent_start(const struct fake_answer *answers, size_t n)
-{
-	struct errmsg why;
-	int fd;
-
-	strcpy(dir, "/tmp/gw-agent.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/agent.sock", dir);
-	snprintf(asked_path, sizeof(asked_path), "%s/asked", dir);
-	ck_assert_msg((fd = unix_listen(path, &why)) != -1, "%s", why.text);
-	ck_assert_int_ne(agent = fork(), -1);
-	if (agent == 0)
-		run_agent(fd, answers, n);
-	close(fd);
-}
-
-void
 fake_agent_stop(void)
 {
 	if (agent == 0)
@@ -160,6 +143,24 @@ fake_agent_stop(void)
 	unlink(path);
 	unlink(asked_path);
 	rmdir(dir);
+}
+
+void
+fake_agent_start(const struct fake_answer *answers, size_t n)
+{
+	struct errmsg why;
+	int fd;
+
+	fake_agent_stop();
+	strcpy(dir, "/tmp/gw-agent.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/agent.sock", dir);
+	snprintf(asked_path, sizeof(asked_path), "%s/asked", dir);
+	ck_assert_msg((fd = unix_listen(path, &why)) != -1, "%s", why.text);
+	ck_assert_int_ne(agent = fork(), -1);
+	if (agent == 0)
+		run_agent(fd, answers, n);
+	close(fd);
 }
 
 static void

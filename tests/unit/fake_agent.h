@@ -15,7 +15,8 @@ struct fake_answer {
 	struct control_reply reply;
 };
 
-/* In a process of its own. Borrows the answers for the time of the call. */
+/* In a process of its own, in place of the one before. Borrows the answers for
+ * the time of the call. */
 void fake_agent_start(const struct fake_answer *, size_t n);
 /* Copes with one that was not started. */
 void fake_agent_stop(void);
