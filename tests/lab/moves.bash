@@ -145,7 +145,7 @@ pause() { sleep "${MOVES_PAUSE:-1}"; }
 
 planned_backends() {
 	each_service drain be1 || return 1
-	moving || return 1
+	wait_until 3 moving || return 1
 	pause
 	each_service add be4 || return 1
 	pause

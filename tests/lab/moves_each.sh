@@ -30,7 +30,7 @@ each_in_turn() {
 	begin_hold $held || return 1
 	for backend in $backends; do
 		set_backend drain "$backend" >/dev/null || return 1
-		moves || return 1
+		wait_until 5 moves || return 1
 		sleep 0.5
 		set_backend enable "$backend" >/dev/null || return 1
 		sleep 0.5
@@ -71,7 +71,7 @@ restarted() {
 	lab stop lb1 balancer KILL
 	lab start lb1 balancer
 	wait_until 10 node_in_sync lb1 || return 1
-	moves || return 1
+	wait_until 5 moves || return 1
 	set_backend enable be2 >/dev/null || return 1
 	sleep 0.5
 	lab stop lb1 balancer KILL
