@@ -106,7 +106,7 @@ table_has() {
 }
 
 # soon COMMAND...: within some seconds; what it says is shown when it does not.
-soon() { wait_until 2 "$@" >/dev/null 2>&1 || "$@"; }
+soon() { wait_until 10 "$@" >/dev/null 2>&1 || "$@"; }
 
 changes() { grep -c '^changed' "$log" || true; }
 told_more() { [ "$(changes)" -gt "$1" ]; }
@@ -274,12 +274,14 @@ marked_by_somebody() {
 	soon table_has "$V6 202,$V4 201"
 }
 
-# Two seconds of it: put back some ten times, not thousands.
+# Two seconds of it: put back some ten times, not thousands. A look at the table
+# that takes long, on a busy machine, puts the next one off by twenty times that.
 a_fight_is_slow() {
 	local end before
 	before=$(changes)
 	end=$((SECONDS + 2))
-	while [ $SECONDS -lt $end ]; do
+	while [ $SECONDS -lt $end ] || {
+		! told_more $((before + 2)) && [ $SECONDS -lt $((end + 20)) ]; }; do
 		route del $V4 table 177 2>/dev/null || true
 	done
 	before=$(($(changes) - before))
