@@ -68,7 +68,7 @@ interrupted() {
 	"$lab" up ${GUIDEWAY_BUILD:+--build "$GUIDEWAY_BUILD"} \
 	    >"$work/interrupted" 2>&1 &
 	pid=$!
-	read -r -t "$(printf '0.%03d' "$ms")" <>"$work/never" || true
+	read -r -t "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))" <>"$work/never" || true
 	kill -"$signal" $pid 2>/dev/null || true
 	wait $pid 2>/dev/null || true
 	# It had the lock, but had not begun.
