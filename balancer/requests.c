@@ -247,7 +247,7 @@ pong(struct live *live, struct wire_request *request, struct evbuffer *out)
 	};
 
 	counters_free(c);
-	p.makes_room = puts_off(live);
+	p.puts_off = puts_off(live);
 	p.has_settled = true;
 	fib_settled_all(live->serving.fib, p.settled);
 	if (live->announce != NULL)

@@ -302,7 +302,7 @@ balancer_pong_to_message(struct arena *arena, const struct balancer_pong *p)
 	m->device_error = field_of_text(p->device_error);
 	m->settled = field_of_bytes(
 	    p->settled, p->has_settled ? sizeof(p->settled) : 0);
-	m->makes_room = p->makes_room;
+	m->puts_off = p->puts_off;
 	return m;
 }
 
@@ -316,7 +316,7 @@ balancer_pong_from_message(struct arena *arena, struct balancer_pong *p,
 	p->vip_packets = m->vip_packets;
 	p->next_hops_version = m->next_hops_version;
 	p->device = m->device;
-	p->makes_room = m->makes_room;
+	p->puts_off = m->puts_off;
 	p->device_name = fields_text(&f, &m->device_name, "pong.device_name");
 	p->device_error = fields_text(
 	    &f, &m->device_error, "pong.device_error");

@@ -82,7 +82,7 @@ struct balancer_pong {
 	bool has_settled;
 	/* A digest of what moving slots settled on; zeros: all stand. */
 	uint8_t settled[REPORT_DIGEST_LEN];
-	bool makes_room; /* for a state that was put off */
+	bool puts_off; /* states: it makes room for one, or is replaced */
 };
 
 struct trace_query {

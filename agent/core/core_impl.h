@@ -133,9 +133,9 @@ struct core {
 
 	enum sync sync;
 	struct errmsg sync_why;
-	uint64_t install_id; /* the newest install */
-	bool heard_here;     /* anything, on this connection */
-	bool put_off; /* the plan: the balancer makes room for it first */
+	uint64_t install_id;       /* the newest install */
+	bool heard_here;           /* anything, on this connection */
+	bool put_off;              /* the plan, by the balancer */
 	struct mono put_off_until; /* and for no longer */
 	bool retry_due;
 	struct mono retry_at;

@@ -281,7 +281,8 @@ installed(struct core *core, struct mono now, const struct asked *a,
 		core->put_off = true;
 		core->put_off_until = after_ms(now, PUT_OFF_MS);
 		core_say(out, CORE_INFO,
-		    "balancer: makes room for generation %llu first",
+		    "balancer: puts generation %llu off: it makes room, or is "
+		    "replaced",
 		    (unsigned long long)core->generation);
 		return;
 	}
@@ -339,12 +340,11 @@ static void
 put_off(struct core *core, struct mono now, const struct balancer_pong *pong,
     struct core_outputs *out)
 {
-	if (!pong->makes_room) {
+	if (!pong->puts_off) {
 		link_install(core, now, out);
 	} else if (reached(now, core->put_off_until)) {
 		core->put_off = false;
-		errmsg_set(&core->sync_why,
-		    "it has made room for the plan for %d s, and is not done",
+		errmsg_set(&core->sync_why, "it has put the plan off for %d s",
 		    PUT_OFF_MS / 1000);
 		out_of_sync(core, now, SYNC_REFUSED, out);
 	}

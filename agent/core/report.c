@@ -114,7 +114,8 @@ report_sync(const struct core *core)
 		if (!core->cluster.health_ready)
 			return "the first round of checks is awaited";
 		if (core->put_off)
-			return "it makes room for the last change";
+			return "it puts the last change off: it makes room, or "
+			       "is replaced";
 		return "it has not yet answered to the last change";
 	case SYNC_REFUSED:
 	case SYNC_WRONG:

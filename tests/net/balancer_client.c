@@ -208,10 +208,9 @@ ping(int fd)
 		errx(2, "pong: %s", why.text);
 	printf("generation %" PRIu64 "\nvip_packets %" PRIu64 "\n"
 	       "next_hops_version %" PRIu64 "\ndevice %s %s\nerror %s\n"
-	       "makes_room %s\n",
+	       "puts_off %s\n",
 	    p.generation, p.vip_packets, p.next_hops_version, p.device_name,
-	    p.device ? "yes" : "no", p.device_error,
-	    p.makes_room ? "yes" : "no");
+	    p.device ? "yes" : "no", p.device_error, p.puts_off ? "yes" : "no");
 	guideway__balancer__reply__free_unpacked(reply, NULL);
 }
 

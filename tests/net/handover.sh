@@ -169,7 +169,7 @@ a_successor_that_hangs_holds_states_up() {
 	wait_until 5 puts_off no || return 1
 	install && goes_on
 }
-puts_off() { [ "$(pong_of makes_room)" = "$1" ]; }
+puts_off() { [ "$(pong_of puts_off)" = "$1" ]; }
 
 # Killed at any point before it has told the other one to leave, and after it.
 killed_successors_do_no_harm() {

@@ -193,7 +193,7 @@ fire_answer(struct sim *sim, struct event *e)
 	}
 	r->pong.generation = b->installed != NULL ? b->installed->generation
 						  : 0;
-	r->pong.makes_room = makes_room(sim, b);
+	r->pong.puts_off = makes_room(sim, b);
 	r->pong.device = true;
 	r->pong.next_hops_version = 1;
 	r->pong.has_settled = true;

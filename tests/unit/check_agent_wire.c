@@ -411,7 +411,7 @@ START_TEST(pong_is_read_whole)
 	ck_assert_uint_eq(r->pong.vip_packets, UINT64_MAX);
 	ck_assert_uint_eq(r->pong.next_hops_version, 6);
 	ck_assert(r->pong.device);
-	ck_assert(r->pong.makes_room);
+	ck_assert(r->pong.puts_off);
 	ck_assert_str_eq(r->pong.device_name, "gw0");
 	ck_assert_str_eq(r->pong.device_error, "eth0 is down");
 	balancer_reply_free(r);

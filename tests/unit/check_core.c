@@ -125,10 +125,10 @@ START_TEST(put_off_until_there_is_room)
 	connect_balancer();
 	put_off();
 	ck_assert(!alarmed());
-	ck_assert_str_eq(
-	    status()->node.balancer_error, "it makes room for the last change");
+	ck_assert_str_eq(status()->node.balancer_error,
+	    "it puts the last change off: it makes room, or is replaced");
 	ck_assert(!wait_for(CORE_INSTALL, 20000));
-	pong.makes_room = false;
+	pong.puts_off = false;
 	ck_assert(wait_for(CORE_INSTALL, 200));
 	reply(installed(HONEST));
 	ck_assert(status()->node.in_sync);
@@ -154,7 +154,7 @@ START_TEST(put_off_no_more)
 		reply(installed(HONEST));
 		ck_assert(status()->node.in_sync);
 	} else if (_i == 2) {
-		pong.makes_room = false;
+		pong.puts_off = false;
 		ck_assert(wait_for(CORE_INSTALL, 200));
 		reply(reply_new(BALANCER_REFUSED, last_install));
 		ck_assert(alarmed());
@@ -163,7 +163,7 @@ START_TEST(put_off_no_more)
 		ck_assert(!wait_for(CORE_INSTALL, 29900));
 		ck_assert(wait_for(CORE_INSTALL, 1300));
 	}
-	pong.makes_room = false;
+	pong.puts_off = false;
 	ck_assert(_i > 1 || !wait_for(CORE_INSTALL, 1000));
 }
 END_TEST
@@ -605,7 +605,7 @@ walk_answer(struct walk *w)
 	r->pong = (struct balancer_pong){.generation = last_generation,
 	    .next_hops_version = draw(w, 3),
 	    .device = draw(w, 4) != 0,
-	    .makes_room = draw(w, 4) == 0,
+	    .puts_off = draw(w, 4) == 0,
 	    .device_name = "gw0",
 	    .device_error = ""};
 	reply(r);

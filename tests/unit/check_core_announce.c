@@ -482,7 +482,7 @@ START_TEST(a_state_put_off_changes_nothing)
 	after(10000);
 	ck_assert_int_eq(changes, 0);
 	ck_assert_uint_eq(kernel.n, 1);
-	pong.makes_room = false;
+	pong.puts_off = false;
 	pong.generation = 0;
 	ck_assert(wait_for(CORE_INSTALL, 200));
 	reply(installed(HONEST));

@@ -293,7 +293,7 @@ START_TEST(replies)
 	    .device = true,
 	    .device_name = "gw0",
 	    .device_error = "",
-	    .makes_room = true};
+	    .puts_off = true};
 	struct evbuffer *out = evbuffer_new();
 	Guideway__Balancer__Reply *r;
 
@@ -329,7 +329,7 @@ START_TEST(replies)
 	ck_assert_uint_eq(r->pong->vip_packets, UINT64_MAX);
 	ck_assert_uint_eq(r->pong->next_hops_version, 9);
 	ck_assert(r->pong->device);
-	ck_assert(r->pong->makes_room);
+	ck_assert(r->pong->puts_off);
 	ck_assert_mem_eq(r->pong->device_name.data, "gw0", 3);
 	ck_assert_uint_eq(r->pong->device_error.len, 0);
 	guideway__balancer__reply__free_unpacked(r, NULL);

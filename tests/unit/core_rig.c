@@ -235,7 +235,7 @@ void
 put_off(void)
 {
 	last_install = need(CORE_INSTALL)->id;
-	pong.makes_room = true;
+	pong.puts_off = true;
 	reply(reply_new(BALANCER_LATER, last_install));
 }
 

@@ -67,7 +67,7 @@ sample_balancer(struct sample *s)
 	guideway__balancer__pong__init(&s->pong);
 	s->pong.device_name = TEXT("gw0");
 	s->pong.device_error = TEXT("eth0 is down");
-	s->pong.makes_room = true;
+	s->pong.puts_off = true;
 	guideway__balancer__later__init(&s->later);
 	guideway__balancer__reply__init(&s->reply);
 	s->reply.id = 5;
