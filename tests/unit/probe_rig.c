@@ -58,6 +58,7 @@ rig_check(enum check_kind kind, uint16_t port)
 
 	health_check_init(&c, kind);
 	c.port = port;
+	c.interval_ms = c.timeout_ms = 20000;
 	if (kind == CHECK_UDP)
 		snprintf(c.send, sizeof(c.send), "ping");
 	if (kind == CHECK_DNS)
@@ -105,7 +106,7 @@ rig_run(struct rig *rig, const struct health_check *check, const char *to)
 	static uint64_t id = 1;
 
 	rig_start(rig, ++id, check, to);
-	rig_until(rig, rig->n_results + 1, 10000);
+	rig_until(rig, rig->n_results + 1, 30000);
 	rig_until(rig, SIZE_MAX, 10); /* nothing more comes */
 	ck_assert_uint_eq(rig->results[id].n, 1);
 	return &rig->results[id];

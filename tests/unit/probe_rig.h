@@ -29,7 +29,8 @@ struct rig {
 void rig_open(struct rig *);
 void rig_close(struct rig *);
 
-/* A check of the kind, of 127.0.0.1's port, that may take a second. */
+/* A check of the kind, of 127.0.0.1's port, with a deadline that a busy machine
+ * does not miss. */
 struct health_check rig_check(enum check_kind, uint16_t port);
 
 /* Starts it, with a look that no result comes from inside. */
