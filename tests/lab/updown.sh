@@ -64,11 +64,12 @@ second_lab() (
 
 # Interrupts `up` after a number of milliseconds.
 interrupted() {
-	local signal=$1 ms=$2 pid
+	local signal=$1 pid seconds
+	seconds=$(printf '%d.%03d' $(($2 / 1000)) $(($2 % 1000)))
 	"$lab" up ${GUIDEWAY_BUILD:+--build "$GUIDEWAY_BUILD"} \
 	    >"$work/interrupted" 2>&1 &
 	pid=$!
-	read -r -t "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))" <>"$work/never" || true
+	read -r -t "$seconds" <>"$work/never" || true
 	kill -"$signal" $pid 2>/dev/null || true
 	wait $pid 2>/dev/null || true
 	# It had the lock, but had not begun.

@@ -114,7 +114,6 @@ logged() { grep -q -- "$1" "$work/log"; }
 send() { on "$client" "$build/tests/net/udp_blast" "$1" 5000 "$2" "$3"; }
 
 frames_are() { equal "$(dissected -Y "$1")" "$2"; }
-dump_has() { [ "$(dissected -Y gre)" -ge "$1" ]; }
 
 forwards() {
 	local before after

@@ -20,12 +20,14 @@ stop_tcpdump() {
 	wait "$tcpdump" || true
 }
 
-# dissect OPTION...: what the clients send is data. A client's port may be one
-# that tshark knows a protocol by, of which the data is a malformed packet.
-dissect() {
-	tshark -n -r "$dumped" -d udp.port==5000,data "$@" 2>/dev/null
-}
+# For tshark: what the clients send is data. A client's port may be one that it
+# knows a protocol by, of which the data is a malformed packet.
+as_data=(-d udp.port==5000,data)
+
+# dissect OPTION...: what tshark says of the dump.
+dissect() { tshark -n -r "$dumped" "${as_data[@]}" "$@" 2>/dev/null; }
 dissected() { dissect "$@" | wc -l; }
+dump_has() { [ "$(dissected -Y gre)" -ge "$1" ]; }
 
 # All of them are well formed, with good checksums.
 dissects_well() {

@@ -1,15 +1,16 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Counts of the wrapped packets that reach eth0 of a namespace. A capture would
-# miss some of them where the machine is busy. Sourced after tap.bash.
+# Counts of what reaches eth0 of a namespace: wrapped packets, and a VIP's echo
+# replies. A capture would miss some where the machine is busy. Sourced after
+# tap.bash.
 #
 # wrapped: all; of_states: to the addresses that backends have in these tests;
-# ipv4_inside, ipv6_inside; to_mac: to watched_mac.
+# ipv4_inside, ipv6_inside; to_mac: to watched_mac. echo_replies.
 
 watching= # which one
 watched_mac=02:00:5e:00:00:77
 
-# watch NAMESPACE: from now on, and of no other namespace any more.
+# watch NAMESPACE: from now on. It is the one that is asked about.
 watch() {
 	watching=$1
 	ip netns exec "$watching" nft -f - <<-END
@@ -21,6 +22,7 @@ watch() {
 		counter ipv4_inside { }
 		counter ipv6_inside { }
 		counter to_mac { }
+		counter echo_replies { }
 		chain in {
 			type filter hook ingress device eth0 priority 0;
 			meta l4proto gre counter name wrapped
@@ -29,14 +31,15 @@ watch() {
 			meta l4proto gre @th,16,16 0x0800 counter name ipv4_inside
 			meta l4proto gre @th,16,16 0x86dd counter name ipv6_inside
 			meta l4proto gre ether daddr $watched_mac counter name to_mac
+			ip saddr 203.0.113.10 icmp type echo-reply counter name echo_replies
 		}
 	}
 	END
 }
 
-# watched COUNTER: up to now.
+# watched COUNTER [NAMESPACE]: up to now; of another one that is watched.
 watched() {
-	ip netns exec "$watching" nft -j list counters table netdev watch |
+	ip netns exec "${2:-$watching}" nft -j list counters table netdev watch |
 		jq ".nftables[].counter? | select(.name == \"$1\") | .packets"
 }
 

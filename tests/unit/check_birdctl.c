@@ -150,14 +150,15 @@ wait_for_looks(unsigned n)
 		event_base_loop(base, EVLOOP_ONCE);
 }
 
-/* Until all is well. With a deadline that a busy machine can miss, that may be
- * at the second try. */
+/* Until all is well: at once, or where a busy machine has missed a short
+ * deadline, at the next try. */
 static void
 wait_for_good(void)
 {
 	do
 		wait_for(n_reports + 1);
-	while (last->state != BIRD_OK);
+	while (last->state == BIRD_SILENT);
+	ck_assert_int_eq(last->state, BIRD_OK);
 }
 
 static void
