@@ -42,7 +42,8 @@ const char *fields_text(
 /* The same, up to max bytes. */
 const char *fields_long_text(
     struct fields *, const ProtobufCBinaryData *, size_t max, const char *what);
-/* An address; with `optional`, no bytes are "none". */
+/* An address; with `optional`, no bytes are "none". 16 zeros, which would be
+ * none as well, are refused. */
 struct addr fields_addr(struct fields *, const ProtobufCBinaryData *,
     bool optional, const char *what);
 /* Exactly len bytes into out, or with `optional` none, which leaves zeros.

@@ -63,7 +63,6 @@ flows_backends_read(
 
 	for (size_t i = 0; i < *n; i++) {
 		to[i] = fields_addr(f, &from[i], false, "flows.backends");
-		/* 16 zeros would be none. */
 		if (!f->bad && !addr_is_unicast(&to[i]))
 			fields_fault(f, "flows.backends", "a unicast address");
 	}

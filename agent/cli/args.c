@@ -42,10 +42,10 @@ args_service(
 int
 args_address(const char *text, struct addr *a, struct errmsg *why)
 {
-	if (addr_parse(a, text) == -1)
+	if (addr_parse(a, text) == -1 || addr_is_none(a))
 		return errmsg_set(why,
-		    "'%s' is no IPv4 or IPv6 address, such as 10.1.0.7 or "
-		    "2001:db8::7",
+		    "'%s' is no IPv4 or IPv6 address of a host, such as "
+		    "10.1.0.7 or 2001:db8::7",
 		    text);
 	return 0;
 }

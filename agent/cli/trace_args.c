@@ -48,7 +48,7 @@ endpoint(char *text, struct addr *addr, uint16_t *number, struct errmsg *why)
 		return errmsg_set(
 		    why, "'%s': a port from 0 to 65535 is needed", copy);
 	if (addr_parse(addr, bracket ? text + 1 : text) == -1 ||
-	    addr_is4(addr) == bracket)
+	    addr_is4(addr) == bracket || addr_is_none(addr))
 		return errmsg_set(why, "'%s': '%s' is no %s address", copy,
 		    bracket ? text + 1 : text, bracket ? "IPv6" : "IPv4");
 	return 0;

@@ -109,6 +109,7 @@ change_request_read(
     struct control_change *c, const MsgChange *m, struct errmsg *why)
 {
 	const char *name = (const char *)m->service.data;
+	struct fields f = {.why = why};
 
 	memset(c, 0, sizeof(*c));
 	if (op_read(&c->op, m->op) == -1)
@@ -121,9 +122,9 @@ change_request_read(
 		    NAME_LEN);
 	memcpy(c->service, name, m->service.len);
 	c->is_backend = m->backend.len > 0;
-	if (c->is_backend &&
-	    addr_from_bytes(&c->backend, m->backend.data, m->backend.len) == -1)
-		return errmsg_set(why, "a backend's address has 4 or 16 bytes");
+	c->backend = fields_addr(&f, &m->backend, true, "change.backend");
+	if (f.bad)
+		return -1;
 	if (c->op == CONTROL_REMOVE && m->fields.len > 0)
 		return errmsg_set(why, "what is removed has no fields to set");
 	c->local = m->local;

@@ -24,15 +24,16 @@ int
 held_request_read(struct control_request *q,
     const Guideway__Balancer__HeldRequest *m, struct errmsg *why)
 {
+	struct fields f = {.why = why};
+
 	if (!forwarding_name_valid(
 		(const char *)m->service.data, m->service.len))
 		return errmsg_set(why,
 		    "a service's name has 1..%d of A-Z a-z 0-9 . _ -",
 		    FORWARDING_NAME_MAX - 1);
 	memcpy(q->service, m->service.data, m->service.len);
-	if (addr_from_bytes(&q->backend, m->backend.data, m->backend.len) == -1)
-		return errmsg_set(why, "a backend is an address");
-	return 0;
+	q->backend = fields_addr(&f, &m->backend, false, "held.backend");
+	return f.bad ? -1 : 0;
 }
 
 Guideway__Control__FlowNotices *

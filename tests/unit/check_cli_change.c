@@ -47,6 +47,7 @@ static const struct ask_row {
     {"backend|add|web", NULL, "a service and the address of a backend"},
     {"backend|add|w/b|10.1.0.7", NULL, "'w/b': a service's name has"},
     {"backend|add|web|10.1.0", NULL, "'10.1.0' is no IPv4 or IPv6 address"},
+    {"backend|remove|web|::", NULL, "'::' is no IPv4 or IPv6 address"},
     {"backend|add|web|10.1.0.7|9", NULL, "'9' is one argument too many"},
     {"backend|add|web|10.1.0.7|--weight|1\nstate=up", NULL, "weight: only"},
     {"backend|add|web|10.1.0.7|--now", NULL, "does not take --now"},

@@ -253,6 +253,16 @@ SET(e_long, e->error->text = LONG(PEER_TEXT_MAX))
 SET(e_lines, e->error->text = TEXT("one\ntwo"))
 SET(e_nul, e->error->text = TEXT("one\0two"))
 
+SET(n_unnumbered, e->flow_batch->seq = 0)
+SET(n_nothing, e->flow_batch->flows = NULL)
+SET(n_many, REPEAT(e->flow_batch->flows, services, FORWARDING_MAX_SERVICES + 1))
+SET(n_settled, e->flow_beat->settled = LONG(REPLICA_DIGEST_LEN + 1))
+SET(q_nameless, e->held_ask->service.len = 0)
+SET(q_name_long, e->held_ask->service = LONG(FORWARDING_NAME_MAX))
+SET(q_nobody, e->held_ask->backend.len = 0)
+SET(q_none, e->held_ask->backend = TEXT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"))
+SET(q_long, e->held_ask->backend = LONG(17))
+
 static void
 p_many(MsgEnvelope *e)
 {
@@ -403,6 +413,15 @@ static const struct {
     ROW(PEER_ERROR, e_nul, "error.text"),
     ROW(PEER_PULL, p_many, "pull.observed_of"),
     ROW(PEER_OBSERVED, o_backends_many, "observed.backends"),
+    ROW(PEER_FLOW_BATCH, n_unnumbered, "flow_batch"),
+    ROW(PEER_FLOW_BATCH, n_nothing, "flow_batch"),
+    ROW(PEER_FLOW_BATCH, n_many, "flows.services"),
+    ROW(PEER_FLOW_BEAT, n_settled, "flow_beat.settled"),
+    ROW(PEER_HELD_ASK, q_nameless, "held_ask.service"),
+    ROW(PEER_HELD_ASK, q_name_long, "held_ask.service"),
+    ROW(PEER_HELD_ASK, q_nobody, "held_ask.backend"),
+    ROW(PEER_HELD_ASK, q_none, "held_ask.backend"),
+    ROW(PEER_HELD_ASK, q_long, "held_ask.backend"),
 };
 
 START_TEST(refused)
@@ -432,6 +451,14 @@ START_TEST(truncated)
 }
 END_TEST
 
+/* 14 bits in two bytes, also where one would do. */
+static void
+put_varint(uint8_t to[2], size_t value)
+{
+	to[0] = (uint8_t)(value & 127) | 128;
+	to[1] = (uint8_t)(value >> 7);
+}
+
 /* The same, with the envelope's length right: whole fields may be missing, but
  * what is left is within the bounds or refused. */
 START_TEST(truncated_inside)
@@ -441,17 +468,18 @@ START_TEST(truncated_inside)
 	size_t len = protobuf_c_message_get_packed_size(body);
 	uint8_t *data = malloc(len + 4);
 	uint8_t inner[4096];
+	enum peer_unpack_result result = PEER_UNPACK_MALFORMED;
 
 	ck_assert_ptr_nonnull(data);
 	ck_assert_uint_lt(len, sizeof(inner));
 	protobuf_c_message_pack(body, inner);
-	for (size_t cut = 0; cut < len; cut++) {
-		data[0] = (uint8_t)((unsigned)e->body_case << 3 | 2);
-		data[1] = (uint8_t)(cut & 127) | 128;
-		data[2] = (uint8_t)(cut >> 7);
-		memcpy(data + 3, inner, cut);
-		unpack(data, cut + 3);
+	for (size_t cut = 0; cut <= len; cut++) {
+		put_varint(data, (size_t)e->body_case << 3 | 2);
+		put_varint(data + 2, cut);
+		memcpy(data + 4, inner, cut);
+		result = unpack(data, cut + 4);
 	}
+	ck_assert_int_eq(result, PEER_UNPACK_OK); /* the whole one */
 	free(data);
 }
 END_TEST

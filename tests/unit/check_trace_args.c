@@ -81,6 +81,7 @@ static const struct bad_row {
     {{A6, "to", "[2001:db8::10]443"}, "in brackets"},
     {{A6, "to", "[]:443"}, "no IPv6 address"},
     {{A6, "to", "[::ffff:1.2.3.4]:443"}, "no IPv6 address"},
+    {{"[::]:443", "to", B6}, "no IPv6 address"},
     {{A6, "to", B4}, "one IP version"},
 };
 
