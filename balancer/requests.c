@@ -92,7 +92,7 @@ static bool
 puts_off(const struct live *live)
 {
 	return (live->env.xdp != NULL && xdp_makes_room(live->env.xdp)) ||
-	    successor_takes(&live->successor, live->server);
+	    successor_is_let_in(&live->successor, live->server);
 }
 
 static int
@@ -104,7 +104,7 @@ install(struct live *live, struct wire_request *request, struct evbuffer *out)
 	struct errmsg why;
 	int r = -1;
 
-	if (successor_takes(&live->successor, live->server)) {
+	if (successor_is_let_in(&live->successor, live->server)) {
 		log_info("serving", "a state is left to the successor");
 		return wire_put_later(out, request->id);
 	}
@@ -306,7 +306,7 @@ live_settle(void *ctx, const struct settled_batch *batch, struct errmsg *why)
 {
 	struct live *live = ctx;
 
-	if (successor_takes(&live->successor, live->server))
+	if (successor_is_let_in(&live->successor, live->server))
 		return errmsg_set(why, "a successor takes over");
 	if (serving_resettle(&live->serving, batch, ticks_now(), live_prepare,
 		live, why) == -1)

@@ -18,12 +18,18 @@ is_trusted(const struct wire_request *request)
 	return request->uid == 0 || request->uid == geteuid();
 }
 
+bool
+successor_is_let_in(const struct successor *s, const struct server *server)
+{
+	return s->client != 0 && server_serves(server, s->client);
+}
+
 /* NULL: the successor may be given all; or why not. */
 static const char *
 obstacle(const struct successor *s, const struct successor_share *share,
     const struct wire_request *request)
 {
-	bool is_let_in = s->client == request->client;
+	bool is_it = s->client == request->client;
 
 	if (!is_trusted(request))
 		return "only root and the user that this balancer runs as may "
@@ -34,18 +40,11 @@ obstacle(const struct successor *s, const struct successor_share *share,
 		       "instead";
 	if (share->ending)
 		return "it is ending";
-	if (request->kind != WIRE_HANDOVER && !is_let_in)
+	if (request->kind != WIRE_HANDOVER && !is_it)
 		return "ask for a handover first";
-	if (!is_let_in && s->client != 0 &&
-	    server_serves(share->server, s->client))
+	if (!is_it && successor_is_let_in(s, share->server))
 		return "another successor is being let in";
 	return NULL;
-}
-
-bool
-successor_takes(const struct successor *s, const struct server *server)
-{
-	return s->takes && server_serves(server, s->client);
 }
 
 int
@@ -62,11 +61,9 @@ successor_answer(struct successor *s, const struct successor_share *share,
 	switch (request->kind) {
 	case WIRE_HANDOVER:
 		s->client = request->client;
-		s->takes = false;
 		log_info("replace", "a successor asks for the state");
 		return wire_put_handover(out, request->id, share->state);
 	case WIRE_TAKE:
-		s->takes = true;
 		request->pass[request->n_pass++] = server_listener(
 		    share->server);
 		if (share->device != -1)

@@ -15,7 +15,6 @@ struct server;
 
 struct successor {
 	uint64_t client; /* that is let in; 0: none was ever */
-	bool takes;      /* it has what it needs to take over */
 };
 
 /* What a successor is given; borrowed. */
@@ -32,8 +31,8 @@ struct successor_share {
 int successor_answer(struct successor *, const struct successor_share *,
     struct wire_request *, struct evbuffer *out, bool *leave);
 
-/* Has it been given all? It goes on from what is in force: no other state may
- * be, until it forwards or is gone. */
-bool successor_takes(const struct successor *, const struct server *);
+/* Has it been given the state? It gets ready by that, and by the maps that it
+ * finds: no other state may be in force until it forwards or is gone. */
+bool successor_is_let_in(const struct successor *, const struct server *);
 
 #endif

@@ -8,8 +8,8 @@
  *   balancer_client SOCKET trace SRC DST PORT   of TCP from port 1234
  *   balancer_client SOCKET send < BYTES         no framing; prints nothing
  *   balancer_client SOCKET silent SECONDS       half a frame, then waits
- *   balancer_client SOCKET hang SECONDS         a successor that takes all, ...
- *                                               and then waits
+ *   balancer_client SOCKET hang SECONDS         a successor that asks for the
+ *                                               state, and then waits
  *
  * Exits 0 when the answer was what was asked for, 1 when it was a refusal
  * (printed), 2 otherwise. */
@@ -265,15 +265,10 @@ hang(int fd, const char *seconds)
 {
 	Guideway__Balancer__HandoverRequest handover =
 	    GUIDEWAY__BALANCER__HANDOVER_REQUEST__INIT;
-	Guideway__Balancer__TakeRequest take =
-	    GUIDEWAY__BALANCER__TAKE_REQUEST__INIT;
 	MsgRequest request = GUIDEWAY__BALANCER__REQUEST__INIT;
 
 	request.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_HANDOVER;
 	request.handover = &handover;
-	guideway__balancer__reply__free_unpacked(ask(fd, &request), NULL);
-	request.body_case = GUIDEWAY__BALANCER__REQUEST__BODY_TAKE;
-	request.take = &take;
 	guideway__balancer__reply__free_unpacked(ask(fd, &request), NULL);
 	sleep((unsigned)atoi(seconds));
 }

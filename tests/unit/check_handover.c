@@ -93,12 +93,11 @@ answer(void *ctx, struct wire_request *request, struct evbuffer *out)
 		_exit(1);
 	if (is.trusts_nobody)
 		request->uid = geteuid() + 1;
-	/* From its taking all until its end, and not beyond that. */
-	if (successor_takes(&successor, server) && request->kind != WIRE_LEAVE)
+	/* From its first answer on. */
+	if (request->kind != WIRE_HANDOVER &&
+	    !successor_is_let_in(&successor, server))
 		_exit(2);
 	r = successor_answer(&successor, &share, request, out, &leave);
-	if (request->kind == WIRE_TAKE && !successor_takes(&successor, server))
-		_exit(2);
 	if (leave)
 		event_base_once(base, -1, EV_TIMEOUT, on_leave, NULL, &now);
 	return r;
