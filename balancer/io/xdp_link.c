@@ -184,24 +184,25 @@ uint32_t
 xdp_link_pinned_program(const char *dir)
 {
 	char path[PATH_MAX];
-	uint32_t ifindex, program = 0;
+	uint32_t ifindex, program, newest = 0;
 	struct dirent *e;
 	DIR *d = opendir(dir);
 	int fd;
 
-	while (program == 0 && d != NULL && (e = readdir(d)) != NULL) {
+	while (d != NULL && (e = readdir(d)) != NULL) {
 		if (strncmp(e->d_name, PREFIX, PREFIX_LEN) != 0)
 			continue;
 		path_of(path, dir, e->d_name + PREFIX_LEN);
 		if ((fd = bpf_obj_get(path)) < 0)
 			continue;
-		if (link_info(fd, &ifindex, &program) == -1 || ifindex == 0)
-			program = 0;
+		if (link_info(fd, &ifindex, &program) == 0 && ifindex != 0 &&
+		    program > newest)
+			newest = program;
 		close(fd);
 	}
 	if (d != NULL)
 		closedir(d);
-	return program;
+	return newest;
 }
 
 unsigned

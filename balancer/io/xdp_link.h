@@ -29,8 +29,9 @@ int xdp_link_replace(const struct xdp_link *, int program);
 /* Lets go of it; what is pinned stays. */
 void xdp_link_close(struct xdp_link *);
 
-/* The number of the program on a link that is pinned in `dir`; 0: there is
- * none. */
+/* The number of the program on the links that are pinned in `dir`; 0: there are
+ * none. The newest, which has the highest: the link of an interface that was
+ * down keeps the one that it had. */
 uint32_t xdp_link_pinned_program(const char *dir);
 
 /* Takes the program off every interface whose link is pinned in `dir`, but

@@ -92,6 +92,8 @@ config() {
 	local interfaces="[ { name: in0, driver: ${driver:-xdp} } ]"
 	[ "${driver:-}" != pcap ] || interfaces="[ { name: in0, driver: pcap },
 	    { name: out0, driver: xdp } ]"
+	[ -z "${also-}" ] || interfaces="[ { name: in0, driver: xdp },
+	    { name: $also, driver: xdp } ]"
 	[ -z "${native-}" ] || interfaces="[
 	    { name: in0, driver: xdp, xdp_mode: native },
 	    { name: out0, driver: xdp, xdp_mode: native } ]"
@@ -497,6 +499,28 @@ goes_on_with_auto() {
 	end_balancer TERM
 }
 
+# Its link keeps the program of the balancer before last, whose maps are gone.
+one_is_down() {
+	local before
+	ip -n "$node" link add also0 up type veth peer also1 || return 1
+	ip -n "$node" link set also1 up
+	start_again also || return 1
+	[ -e "$work/bpf/link-also0" ] || return 1
+	wait_until 10 resolved 3 || return 1
+	send 203.0.113.10 100 1000
+	wait_until 5 has_forwarded 100 || return 1
+	before=$(count_of forward)
+	ip -n "$node" link set also0 down
+	start_again also && start_again also || return 1
+	equal "$(count_of forward)" "$before" || return 1
+	ip -n "$node" link del also0
+	end_balancer TERM
+}
+start_again() {
+	[ ! -e "/proc/$balancer" ] || end_balancer TERM
+	start_balancer "$1" && ask install "$work/all.yaml" >/dev/null
+}
+
 # What the configuration gives to another driver loses its program, with the
 # first state and not before.
 is_taken_off() {
@@ -576,6 +600,7 @@ config all 10.1.0.1 10.1.0.2 2001:db8:1::1
 config two 10.1.0.2 2001:db8:1::1
 native=yes config native 10.1.0.1 10.1.0.2 2001:db8:1::1
 native=yes config back 10.2.0.1
+also=also0 config also 10.1.0.1 10.1.0.2 2001:db8:1::1
 driver=auto config auto 10.1.0.1 10.1.0.2 2001:db8:1::1
 driver=pcap config pcap 10.1.0.1 10.1.0.2 2001:db8:1::1
 table_size=262144 more_services=200 config large 10.1.0.1 2001:db8:1::1
@@ -610,6 +635,7 @@ check "the lease runs out" lease_runs_out
 check "--detach takes it off" detaches
 check "another's program is left alone" foreign_is_left_alone
 check "goes on with the driver left to choice" goes_on_with_auto
+check "counts go on where an interface is down" one_is_down
 check "goes on with another driver" is_taken_off
 check "native mode: redirects to another interface" natively
 check "native mode: a restart loses nothing" restarted_natively TERM
