@@ -34,7 +34,7 @@ struct driver_handle {
 	struct xdp_link link;
 	struct driver_handle *slow; /* of the pcap driver */
 	uint32_t mtu;
-	char detail[96];
+	struct errmsg detail;
 };
 
 struct xdp {
@@ -113,8 +113,9 @@ on_replaced(void *ctx, struct xdp_object *o, struct errmsg *why)
 	if (xdp_grace(&cause) == -1)
 		log_warnx("xdp", "%s", cause.text);
 	/* Not before: who is to be replaced may have to go on. */
-	if (!xdp_plane_serves(xdp->plane))
-		(void)xdp_link_take_off(dir, is_ours, log_taken_off, xdp);
+	if (!xdp_plane_serves(xdp->plane) &&
+	    xdp_link_take_off(dir, is_ours, log_taken_off, xdp, &cause) == -1)
+		log_warnx("xdp", "%s", cause.text);
 	xdp_pin_clean(dir, xdp_pin_program_id(o->program));
 	return 0;
 }
@@ -379,7 +380,11 @@ say_taken_off(void *ctx, const char *name)
 int
 xdp_detach(const char *dir, struct errmsg *why)
 {
-	if (xdp_link_take_off(dir, NULL, say_taken_off, NULL) == 0)
+	int n = xdp_link_take_off(dir, NULL, say_taken_off, NULL, why);
+
+	if (n == -1)
+		return -1;
+	if (n == 0)
 		printf("%s: no XDP program is attached\n", dir);
 	xdp_pin_clean(dir, 0);
 	return 0;
@@ -448,9 +453,10 @@ handle_open(const struct driver_env *env, const struct driver_link *link,
 	h->next = h->xdp->handles;
 	h->xdp->handles = h;
 	name_ports(h->xdp);
-	snprintf(h->detail, sizeof(h->detail), "%s mode%s%s",
+	errmsg_set(&h->detail, "%s mode%s%s",
 	    h->link.native ? "native" : "generic",
-	    h->link.why_mode[0] != '\0' ? ": " : "", h->link.why_mode);
+	    h->link.why_mode.text[0] != '\0' ? ": " : "",
+	    h->link.why_mode.text);
 	return h;
 }
 
@@ -478,7 +484,7 @@ count(struct driver_handle *h, struct driver_count *out)
 static const char *
 detail(const struct driver_handle *h)
 {
-	return h->detail;
+	return h->detail.text;
 }
 
 const struct driver driver_xdp = {

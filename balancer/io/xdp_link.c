@@ -66,12 +66,17 @@ attach_best(struct xdp_link *link, const char *name, enum conf_xdp_mode mode,
 	link->native = mode != CONF_XDP_MODE_GENERIC;
 	if (mode == CONF_XDP_MODE_AUTO && is_veth(name)) {
 		link->native = false;
-		link->why_mode = "native XDP on veth loses packets";
+		errmsg_set(&link->why_mode, "native XDP on veth loses packets");
 	}
 	link->fd = attach(link->ifindex, program, link->native);
 	if (link->fd < 0 && mode == CONF_XDP_MODE_AUTO && link->native) {
 		link->native = false;
-		link->why_mode = "its driver has no native XDP";
+		/* Some drivers refuse it for an MTU, or for want of queues. */
+		if (errno == EOPNOTSUPP)
+			errmsg_set(
+			    &link->why_mode, "its driver has no native XDP");
+		else
+			errmsg_sys(&link->why_mode, "native XDP is refused");
 		link->fd = attach(link->ifindex, program, false);
 	}
 	return link->fd < 0 ? -1 : 0;
@@ -148,7 +153,7 @@ xdp_link_open(struct xdp_link *link, const char *dir, const char *name,
 	uint32_t other;
 	bool native;
 
-	*link = (struct xdp_link){.fd = -1, .ifindex = ifindex, .why_mode = ""};
+	*link = (struct xdp_link){.fd = -1, .ifindex = ifindex};
 	path_of(path, dir, name);
 	if (find_pinned(link, path, mode))
 		return own(dir, path, why);
@@ -205,16 +210,18 @@ xdp_link_pinned_program(const char *dir)
 	return newest;
 }
 
-unsigned
+int
 xdp_link_take_off(const char *dir, bool (*keep)(void *, const char *),
-    void (*told)(void *, const char *), void *ctx)
+    void (*told)(void *, const char *), void *ctx, struct errmsg *why)
 {
 	char path[PATH_MAX];
 	struct dirent *e;
 	DIR *d = opendir(dir);
-	unsigned n = 0;
-	int fd;
+	bool failed = false;
+	int fd, n = 0;
 
+	if (d == NULL && errno != ENOENT)
+		return errmsg_sys(why, "%s", dir);
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		const char *name = e->d_name + PREFIX_LEN;
 
@@ -226,12 +233,15 @@ xdp_link_take_off(const char *dir, bool (*keep)(void *, const char *),
 			(void)bpf_link_detach(fd);
 			close(fd);
 		}
-		if (unlink(path) == -1)
+		if (unlink(path) == -1) {
+			errmsg_sys(why, "%s", path);
+			failed = true;
 			continue;
+		}
 		told(ctx, name);
 		n++;
 	}
 	if (d != NULL)
 		closedir(d);
-	return n;
+	return failed ? -1 : n;
 }

@@ -14,7 +14,7 @@ struct xdp_link {
 	int fd; /* -1: none */
 	uint32_t ifindex;
 	bool native;
-	const char *why_mode; /* "" or why not native */
+	struct errmsg why_mode; /* "" or why not native */
 };
 
 /* The program on the interface; or, where a link of ours is pinned for it, that
@@ -36,9 +36,9 @@ uint32_t xdp_link_pinned_program(const char *dir);
 
 /* Takes the program off every interface whose link is pinned in `dir`, but
  * those that `keep` (may be NULL) says yes to; tells `told` of each. The number
- * of them. */
-unsigned xdp_link_take_off(const char *dir,
+ * of them, or -1 with `why`: not of all. */
+int xdp_link_take_off(const char *dir,
     bool (*keep)(void *ctx, const char *name),
-    void (*told)(void *ctx, const char *name), void *ctx);
+    void (*told)(void *ctx, const char *name), void *ctx, struct errmsg *why);
 
 #endif

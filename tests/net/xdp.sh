@@ -465,6 +465,12 @@ detach() {
 
 detaches() {
 	end_balancer TERM
+	# By somebody who may not.
+	chmod 755 "$work"
+	! on "$node" setpriv --reuid=daemon --clear-groups \
+	    "$build/balancer/guideway-balancer" --config "$work/all.yaml" \
+	    --detach >"$work/detach" 2>&1 || return 1
+	grep 'link-in0: Operation not permitted' "$work/detach" || return 1
 	program_on || return 1
 	# Of a release that had a map more.
 	mkdir "$work/bpf/maps-1"
