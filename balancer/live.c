@@ -82,7 +82,10 @@ take_back(struct live *live)
 
 	if (nexthop_set(live->nexthop, f->backends, f->n_backends, &why) ==
 	    -1) {
-		log_warnx("nexthop", "%s", why.text);
+		/* What is known is by the positions of the refused state, and
+		 * there is no memory for another order: better begin anew. */
+		log_warnx("main", "ending: next hops: %s", why.text);
+		event_base_loopbreak(live->base);
 		return;
 	}
 	for (size_t i = 0; i < f->n_backends; i++)

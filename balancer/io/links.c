@@ -84,14 +84,21 @@ int
 links_read(struct links *l, struct rtnl *rtnl)
 {
 	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
+	struct links fresh = {NULL, 0, 0};
 	int r;
 
 	do {
-		l->n = 0;
-		r = rtnl_ask(
-		    rtnl, netlink_dump_links(buf, rtnl_seq(rtnl)), take, l);
+		fresh.n = 0;
+		r = rtnl_ask(rtnl, netlink_dump_links(buf, rtnl_seq(rtnl)),
+		    take, &fresh);
 	} while (r == -1 && errno == EINTR);
-	return r;
+	if (r == -1) {
+		free(fresh.link);
+		return -1;
+	}
+	links_clear(l);
+	*l = fresh;
+	return 0;
 }
 
 void

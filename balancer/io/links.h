@@ -15,7 +15,8 @@ struct links {
 	size_t n, room;
 };
 
-/* Reads all of them, in place of what was known. 0, or -1 with errno. */
+/* Reads all of them, in place of what was known. 0, or -1 with errno: what was
+ * known stands. */
 int links_read(struct links *, struct rtnl *);
 
 /* One came, changed or went. */

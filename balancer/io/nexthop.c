@@ -61,6 +61,7 @@ struct nexthop {
 	bool sweep_soon;
 	size_t retry_bucket; /* of the round over all neighbours */
 	struct links links;
+	bool links_missed; /* they could not be read: to be tried again */
 	struct bucket buckets[BUCKETS];
 	struct log_bucket log;
 	bool refused; /* we may not ask for neighbours: said once */
@@ -375,6 +376,19 @@ on_sweep(evutil_socket_t fd, short what, void *ctx)
 	schedule(nh->sweep, nh->sweep_soon ? SETTLE_MS : REFRESH_MS);
 }
 
+/* Not at the start: notices were lost. */
+static void
+read_links(struct nexthop *nh)
+{
+	nh->links_missed = links_read(&nh->links, nh->rtnl) == -1;
+	if (nh->links_missed) {
+		log_warn("nexthop", "links, to be read again");
+		return;
+	}
+	nh->handler.links(nh->handler.ctx);
+	sweep_soon(nh);
+}
+
 /* All neighbours, some in each turn of the loop. */
 static void
 on_retry(evutil_socket_t fd, short what, void *ctx)
@@ -393,8 +407,11 @@ on_retry(evutil_socket_t fd, short what, void *ctx)
 			probes++;
 		}
 	}
-	if (nh->retry_bucket == BUCKETS)
+	if (nh->retry_bucket == BUCKETS) {
 		nh->retry_bucket = 0;
+		if (nh->links_missed)
+			read_links(nh);
+	}
 	schedule(nh->retry, nh->retry_bucket == 0 ? RETRY_MS : 0);
 }
 
@@ -452,13 +469,11 @@ read_all_again(struct nexthop *nh)
 	struct neigh *n;
 
 	log_info("nexthop", "notices were lost; reading all again");
-	if (links_read(&nh->links, nh->rtnl) == -1)
-		log_warn("nexthop", "links");
+	read_links(nh);
 	for (size_t i = 0; i < BUCKETS; i++) {
 		LIST_FOREACH(n, &nh->buckets[i], bucket)
 		read_neigh(nh, n);
 	}
-	nh->handler.links(nh->handler.ctx);
 	sweep_soon(nh);
 }
 
