@@ -63,10 +63,47 @@ mount_bpffs(const char *dir, struct errmsg *why)
 	return errmsg_sys(why, "%s: mounting a bpffs", at);
 }
 
+/* Calls `with` for each name in dir that begins with "maps-". */
+static void
+each_maps(const char *dir,
+    void (*with)(void *ctx, const char *dir, const char *name), void *ctx)
+{
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, "maps-", 5) == 0)
+			with(ctx, dir, e->d_name);
+	}
+	if (d != NULL)
+		closedir(d);
+}
+
+/* What a balancer that ran as another user left. The folder's own "." and ".."
+ * are given as well: both are to be the user's. */
+static void
+give_maps(void *ctx, const char *dir, const char *name)
+{
+	const struct passwd *pw = ctx;
+	const struct dirent *e;
+	char path[PATH_MAX];
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	d = opendir(path);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (fchownat(dirfd(d), e->d_name, pw->pw_uid, pw->pw_gid, 0) ==
+		    -1)
+			log_warn("xdp", "%s/%s: giving it to %s", path,
+			    e->d_name, pw->pw_name);
+	if (d != NULL)
+		closedir(d);
+}
+
 int
 xdp_pin_open(const char *dir, const char *user, struct errmsg *why)
 {
-	const struct passwd *pw = user == NULL ? NULL : getpwnam(user);
+	struct passwd *pw = user == NULL ? NULL : getpwnam(user);
 	int fd;
 
 	if (!on_bpffs(dir)) {
@@ -75,9 +112,12 @@ xdp_pin_open(const char *dir, const char *user, struct errmsg *why)
 		if (mkdir(dir, 0700) == -1 && errno != EEXIST)
 			return errmsg_sys(why, "%s", dir);
 	}
-	if (pw != NULL && geteuid() == 0 &&
-	    chown(dir, pw->pw_uid, pw->pw_gid) == -1)
-		return errmsg_sys(why, "%s: giving it to %s", dir, user);
+	if (pw != NULL && geteuid() == 0) {
+		if (chown(dir, pw->pw_uid, pw->pw_gid) == -1)
+			return errmsg_sys(
+			    why, "%s: giving it to %s", dir, user);
+		each_maps(dir, give_maps, pw);
+	}
 	if ((fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return errmsg_sys(why, "%s", dir);
 	return fd;
@@ -194,19 +234,20 @@ xdp_pin_take(const char *dir, uint32_t id, struct errmsg *why)
 	return o;
 }
 
+static void
+remove_others(void *ctx, const char *dir, const char *name)
+{
+	const char *keep = ctx;
+
+	if (strcmp(name, keep) != 0)
+		remove_maps(dir, name);
+}
+
 void
 xdp_pin_clean(const char *dir, uint32_t but)
 {
 	char keep[32];
-	struct dirent *e;
-	DIR *d = opendir(dir);
 
 	snprintf(keep, sizeof(keep), "maps-%" PRIu32, but);
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (strncmp(e->d_name, "maps-", 5) == 0 &&
-		    strcmp(e->d_name, keep) != 0)
-			remove_maps(dir, e->d_name);
-	}
-	if (d != NULL)
-		closedir(d);
+	each_maps(dir, remove_others, keep);
 }

@@ -526,6 +526,15 @@ one_is_down() {
 	ip -n "$node" link del also0
 	end_balancer TERM
 }
+# Who removes what the former user has pinned?
+runs_as_another_user() {
+	sed 's/user: nobody/user: root/' "$work/all.yaml" >"$work/root.yaml"
+	start_again root || return 1
+	equal "$(stat -c %U "$work"/bpf/maps-*)" root || return 1
+	start_again all || return 1
+	equal "$(stat -c %U "$work"/bpf/maps-*)" nobody || return 1
+	end_balancer TERM
+}
 start_again() {
 	[ ! -e "/proc/$balancer" ] || end_balancer TERM
 	start_balancer "$1" && ask install "$work/all.yaml" >/dev/null
@@ -649,6 +658,7 @@ check "--detach takes it off" detaches
 check "another's program is left alone" foreign_is_left_alone
 check "goes on with the driver left to choice" goes_on_with_auto
 check "counts go on where an interface is down" one_is_down
+check "runs as another user" runs_as_another_user
 check "goes on with another driver" is_taken_off
 check "native mode: redirects to another interface" natively
 check "native mode: a restart loses nothing" restarted_natively TERM
