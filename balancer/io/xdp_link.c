@@ -8,14 +8,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "balancer/io/ethtool.h"
-#include "common/log.h"
 
 #define PREFIX     "link-"
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
@@ -27,6 +29,25 @@ path_of(char path[PATH_MAX], const char *dir, const char *name)
 }
 
 /* Modes ----------------------------------------------------------------- */
+
+/* Native XDP on veth forgets that a packet's checksum is still to be finished,
+ * and what is sent back is lost unless the peer has a program, too. Real
+ * interfaces know neither. */
+static bool
+is_veth(const char *name)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq ifr = {.ifr_data = (char *)&info};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool known;
+
+	if (fd == -1)
+		return false;
+	strncpy(ifr.ifr_name, name, sizeof(ifr.ifr_name) - 1);
+	known = ioctl(fd, SIOCETHTOOL, &ifr) == 0;
+	close(fd);
+	return known && strcmp(info.driver, "veth") == 0;
+}
 
 static int
 attach(uint32_t ifindex, int program, bool native)
@@ -43,10 +64,7 @@ attach_best(struct xdp_link *link, const char *name, enum conf_xdp_mode mode,
     int program)
 {
 	link->native = mode != CONF_XDP_MODE_GENERIC;
-	/* Native XDP on veth forgets that a packet's checksum is still to be
-	 * finished, and what is sent back is lost unless the peer has a
-	 * program, too. Real interfaces know neither. */
-	if (mode == CONF_XDP_MODE_AUTO && ethtool_is_veth(name)) {
+	if (mode == CONF_XDP_MODE_AUTO && is_veth(name)) {
 		link->native = false;
 		errmsg_set(&link->why_mode, "native XDP on veth loses packets");
 	}
@@ -62,26 +80,6 @@ attach_best(struct xdp_link *link, const char *name, enum conf_xdp_mode mode,
 		link->fd = attach(link->ifindex, program, false);
 	}
 	return link->fd < 0 ? -1 : 0;
-}
-
-/* In generic mode the program sees what GRO has merged, and cannot tell; sent
- * on with an outer header it is cut up wrongly, or not at all. Native mode
- * comes before all that. */
-static void
-keep_apart(const char *name)
-{
-	int r = ethtool_gro_off(name);
-
-	if (r == 1)
-		log_info("xdp",
-		    "%s: GRO is turned off, since merged packets cannot be "
-		    "forwarded in generic mode",
-		    name);
-	else if (r == -1)
-		log_warn("xdp",
-		    "%s: GRO cannot be turned off, and packets that it merges "
-		    "are lost in generic mode",
-		    name);
 }
 
 /* Links ----------------------------------------------------------------- */
@@ -147,18 +145,19 @@ own(const char *dir, const char *path, struct errmsg *why)
 	return 0;
 }
 
-static int
-find_or_make(struct xdp_link *link, const char *dir, const char *name,
-    enum conf_xdp_mode mode, int program, struct errmsg *why)
+int
+xdp_link_open(struct xdp_link *link, const char *dir, const char *name,
+    uint32_t ifindex, enum conf_xdp_mode mode, int program, struct errmsg *why)
 {
 	char path[PATH_MAX];
 	uint32_t other;
 	bool native;
 
+	*link = (struct xdp_link){.fd = -1, .ifindex = ifindex};
 	path_of(path, dir, name);
 	if (find_pinned(link, path, mode))
 		return own(dir, path, why);
-	if ((other = program_on(link->ifindex, &native)) != 0)
+	if ((other = program_on(ifindex, &native)) != 0)
 		return errmsg_set(why,
 		    "%s has another XDP program (id %u), which is left "
 		    "alone: take it off first",
@@ -170,18 +169,6 @@ find_or_make(struct xdp_link *link, const char *dir, const char *name,
 	errmsg_sys(why, "%s", path);
 	xdp_link_close(link);
 	return -1;
-}
-
-int
-xdp_link_open(struct xdp_link *link, const char *dir, const char *name,
-    uint32_t ifindex, enum conf_xdp_mode mode, int program, struct errmsg *why)
-{
-	*link = (struct xdp_link){.fd = -1, .ifindex = ifindex};
-	if (find_or_make(link, dir, name, mode, program, why) == -1)
-		return -1;
-	if (!link->native)
-		keep_apart(name);
-	return 0;
 }
 
 int

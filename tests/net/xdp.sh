@@ -203,10 +203,6 @@ takes_xdp() {
 	program_on || return 1
 	status_of interface in0 | grep -q 'in0 xdp .*generic mode' ||
 		{ ask status; return 1; }
-	gro_is off && logged 'in0: GRO is turned off'
-}
-gro_is() {
-	on "$node" ethtool -k in0 | grep -q "^generic-receive-offload: $1"
 }
 
 forwards_in_the_kernel() {
@@ -630,9 +626,6 @@ printf '%s\n' '#include <linux/bpf.h>' '#include <bpf/bpf_helpers.h>' \
 clang -target bpf -O2 -idirafter "/usr/include/$(gcc -print-multiarch)" \
     -c "$work/pass.c" -o "$work/pass.o"
 
-# As on a network card.
-on "$node" ethtool -K in0 gro on
-gro_is on
 start_balancer >"$work/start" 2>&1
 ask install "$work/all.yaml" >/dev/null
 wait_until 10 resolved 3
