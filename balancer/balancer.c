@@ -274,7 +274,7 @@ balancer_main(int argc, char *argv[])
 		fprintf(stderr, PROGRAM ": %s\n", why.text);
 	/* What a predecessor left with the service manager does not stand for a
 	 * balancer that cannot even start. */
-	if (r == -1 && o.file.read == NULL)
+	if (r == -1 && o.file.read == NULL && !o.detach)
 		notify_remove(ANNOUNCE_STORED);
 	return r == -1 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -12,6 +12,7 @@
 #include "balancer/ticks.h"
 #include "common/arena.h"
 #include "common/log.h"
+#include "common/mono.h"
 
 struct feed {
 	struct feed_env env;
@@ -173,14 +174,18 @@ settled(struct feed *f, struct wire_request *request, struct evbuffer *out)
 static int
 settle(struct feed *f, struct wire_request *request, struct evbuffer *out)
 {
+	static struct log_bucket bucket;
 	const struct forwarding *state = serving_state(f->env.serving);
+	uint32_t swallowed;
 	struct errmsg why;
 
 	if (request->settle.seed_print != flows_seed_print(state->seed))
 		return wire_put_refused(out, request->id,
 		    "settled slots of a cluster with another seed");
 	if (f->env.settle(f->env.ctx, &request->settle, &why) == -1) {
-		log_warnx("feed", "settled slots refused: %s", why.text);
+		if (log_limited(&bucket, mono_now().us, &swallowed))
+			log_warnx(
+			    "feed", "settled slots refused: %s", why.text);
 		return wire_put_refused(out, request->id, why.text);
 	}
 	return wire_put_settled_taken(out, request->id);

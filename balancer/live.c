@@ -84,9 +84,7 @@ take_back(struct live *live)
 	    -1) {
 		/* What is known is by the positions of the refused state, and
 		 * there is no memory for another order: better begin anew. */
-		log_warnx("main", "ending: next hops: %s", why.text);
-		event_base_loopbreak(live->base);
-		return;
+		fatalx("nexthop", "%s", why.text);
 	}
 	for (size_t i = 0; i < f->n_backends; i++)
 		on_next_hop(live, i, nexthop_get(live->nexthop, i));

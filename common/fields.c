@@ -88,7 +88,7 @@ fields_addr(struct fields *f, const ProtobufCBinaryData *d, bool optional,
 	if (optional && d->len == 0)
 		return a;
 	if (addr_from_bytes(&a, d->data, d->len) == -1 || addr_is_none(&a))
-		fields_fault(f, what, "an address of 4 or 16 bytes");
+		fields_fault(f, what, "a host's address of 4 or 16 bytes");
 	return a;
 }
 

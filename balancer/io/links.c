@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/log.h"
 #include "common/rtnl.h"
 
 static struct netlink_link *
@@ -50,7 +49,7 @@ grow(struct links *l)
 	return 0;
 }
 
-void
+int
 links_put(struct links *l, const struct netlink_link *link)
 {
 	struct netlink_link *at = find(l, link->ifindex);
@@ -58,46 +57,55 @@ links_put(struct links *l, const struct netlink_link *link)
 	if (link->deleted) {
 		if (at != NULL)
 			*at = l->link[--l->n];
-		return;
+		return 0;
 	}
 	if (at == NULL) {
-		if (l->n == l->room && grow(l) == -1) {
-			/* It is told of again when it changes. */
-			log_warn("links", "%s", link->name);
-			return;
-		}
+		if (l->n == l->room && grow(l) == -1)
+			return -1;
 		at = &l->link[l->n++];
 	}
 	*at = *link;
+	return 0;
 }
+
+struct reading {
+	struct links links;
+	bool incomplete;
+};
 
 static void
 take(void *ctx, const struct nlmsghdr *nlh)
 {
+	struct reading *r = ctx;
 	struct netlink_link link;
 
-	if (netlink_parse_link(nlh, &link) == 0)
-		links_put(ctx, &link);
+	if (netlink_parse_link(nlh, &link) == 0 &&
+	    links_put(&r->links, &link) == -1)
+		r->incomplete = true;
 }
 
 int
 links_read(struct links *l, struct rtnl *rtnl)
 {
 	uint8_t buf[NETLINK_REQUEST_MAX] __attribute__((aligned(4)));
-	struct links fresh = {NULL, 0, 0};
+	struct reading fresh = {0};
 	int r;
 
 	do {
-		fresh.n = 0;
+		fresh.links.n = 0;
 		r = rtnl_ask(rtnl, netlink_dump_links(buf, rtnl_seq(rtnl)),
 		    take, &fresh);
 	} while (r == -1 && errno == EINTR);
+	if (r == 0 && fresh.incomplete) {
+		errno = ENOMEM;
+		r = -1;
+	}
 	if (r == -1) {
-		free(fresh.link);
+		links_clear(&fresh.links);
 		return -1;
 	}
 	links_clear(l);
-	*l = fresh;
+	*l = fresh.links;
 	return 0;
 }
 

@@ -19,8 +19,8 @@ struct links {
  * known stands. */
 int links_read(struct links *, struct rtnl *);
 
-/* One came, changed or went. */
-void links_put(struct links *, const struct netlink_link *);
+/* One came, changed or went. 0, or -1 with errno: there is no memory for it. */
+int links_put(struct links *, const struct netlink_link *);
 
 /* NULL: there is none. Borrowed until the next change. */
 const struct netlink_link *links_find(const struct links *, uint32_t ifindex);

@@ -456,7 +456,8 @@ take_notice(void *ctx, const struct nlmsghdr *nlh)
 	if (nlh->nlmsg_type == RTM_NEWNEIGH || nlh->nlmsg_type == RTM_DELNEIGH)
 		return;
 	if (netlink_parse_link(nlh, &link) == 0) {
-		links_put(&nh->links, &link);
+		if (links_put(&nh->links, &link) == -1)
+			nh->links_missed = true;
 		nh->handler.links(nh->handler.ctx);
 	}
 	/* Whatever else we subscribed to may change a route. */

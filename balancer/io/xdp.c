@@ -312,13 +312,15 @@ xdp_count(struct xdp *xdp, struct counters *to)
 static struct xdp_object *
 take_over(const char *dir)
 {
-	uint32_t id = xdp_link_pinned_program(dir);
-	struct xdp_object *taken;
+	uint32_t id = xdp_link_pinned_program(dir, UINT32_MAX);
+	struct xdp_object *taken = NULL;
 	struct errmsg why;
 
 	if (id == 0)
 		return NULL;
-	if ((taken = xdp_pin_take(dir, id, &why)) == NULL)
+	for (; taken == NULL && id != 0; id = xdp_link_pinned_program(dir, id))
+		taken = xdp_pin_take(dir, id, &why);
+	if (taken == NULL)
 		log_info("xdp",
 		    "the program of the balancer before goes on until a new "
 		    "state is there, counters begin anew: %s",

@@ -71,12 +71,8 @@ attach_best(struct xdp_link *link, const char *name, enum conf_xdp_mode mode,
 	link->fd = attach(link->ifindex, program, link->native);
 	if (link->fd < 0 && mode == CONF_XDP_MODE_AUTO && link->native) {
 		link->native = false;
-		/* Some drivers refuse it for an MTU, or for want of queues. */
-		if (errno == EOPNOTSUPP)
-			errmsg_set(
-			    &link->why_mode, "its driver has no native XDP");
-		else
-			errmsg_sys(&link->why_mode, "native XDP is refused");
+		/* For want of it, or for an MTU, or for a number of queues. */
+		errmsg_sys(&link->why_mode, "native XDP is refused");
 		link->fd = attach(link->ifindex, program, false);
 	}
 	return link->fd < 0 ? -1 : 0;
@@ -140,7 +136,7 @@ own(const char *dir, const char *path, struct errmsg *why)
 
 	if (geteuid() != 0)
 		return 0;
-	if (stat(dir, &st) == -1 || chown(path, st.st_uid, st.st_gid) == -1)
+	if (stat(dir, &st) == -1 || lchown(path, st.st_uid, st.st_gid) == -1)
 		return errmsg_sys(why, "%s", path);
 	return 0;
 }
@@ -186,7 +182,7 @@ xdp_link_close(struct xdp_link *link)
 }
 
 uint32_t
-xdp_link_pinned_program(const char *dir)
+xdp_link_pinned_program(const char *dir, uint32_t below)
 {
 	char path[PATH_MAX];
 	uint32_t ifindex, program, newest = 0;
@@ -201,7 +197,7 @@ xdp_link_pinned_program(const char *dir)
 		if ((fd = bpf_obj_get(path)) < 0)
 			continue;
 		if (link_info(fd, &ifindex, &program) == 0 && ifindex != 0 &&
-		    program > newest)
+		    program < below && program > newest)
 			newest = program;
 		close(fd);
 	}

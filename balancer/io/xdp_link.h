@@ -29,10 +29,11 @@ int xdp_link_replace(const struct xdp_link *, int program);
 /* Lets go of it; what is pinned stays. */
 void xdp_link_close(struct xdp_link *);
 
-/* The number of the program on the links that are pinned in `dir`; 0: there are
- * none. The newest, which has the highest: the link of an interface that was
- * down keeps the one that it had. */
-uint32_t xdp_link_pinned_program(const char *dir);
+/* The highest number below `below` of a program on a link that is pinned in
+ * `dir`; 0: there is none. The link of an interface that was down keeps the
+ * program that it had; and one that is new has the newest, which has no state
+ * yet. */
+uint32_t xdp_link_pinned_program(const char *dir, uint32_t below);
 
 /* Takes the program off every interface whose link is pinned in `dir`, but
  * those that `keep` (may be NULL) says yes to; tells `told` of each. The number

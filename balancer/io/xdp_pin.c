@@ -63,39 +63,56 @@ mount_bpffs(const char *dir, struct errmsg *why)
 	return errmsg_sys(why, "%s: mounting a bpffs", at);
 }
 
-/* Calls `with` for each name in dir that begins with "maps-". */
-static void
-each_maps(const char *dir,
-    void (*with)(void *ctx, const char *dir, const char *name), void *ctx)
+/* Whoever owns the folder may have put a link to anywhere into it, which root
+ * does not follow. NULL with errno. */
+static DIR *
+open_folder(int at, const char *name)
 {
-	struct dirent *e;
-	DIR *d = opendir(dir);
+	int fd = openat(
+	    at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
 
+	if (d == NULL && fd != -1)
+		close(fd);
+	return d;
+}
+
+static void
+give(DIR *d, const char *name, const struct passwd *pw)
+{
+	if (fchownat(dirfd(d), name, pw->pw_uid, pw->pw_gid,
+		AT_SYMLINK_NOFOLLOW) == -1)
+		log_warn("xdp", "%s: giving it to %s", name, pw->pw_name);
+}
+
+static void
+give_maps(DIR *parent, const char *name, const struct passwd *pw)
+{
+	DIR *d = open_folder(dirfd(parent), name);
+	const struct dirent *e;
+
+	give(parent, name, pw);
 	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (strncmp(e->d_name, "maps-", 5) == 0)
-			with(ctx, dir, e->d_name);
+		if (e->d_name[0] != '.')
+			give(d, e->d_name, pw);
 	}
 	if (d != NULL)
 		closedir(d);
 }
 
-/* What a balancer that ran as another user left. The folder's own "." and ".."
- * are given as well: both are to be the user's. */
+/* What a balancer that ran as another user has left. */
 static void
-give_maps(void *ctx, const char *dir, const char *name)
+give_all(const char *dir, const struct passwd *pw)
 {
-	const struct passwd *pw = ctx;
+	DIR *d = opendir(dir);
 	const struct dirent *e;
-	char path[PATH_MAX];
-	DIR *d;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	d = opendir(path);
-	while (d != NULL && (e = readdir(d)) != NULL)
-		if (fchownat(dirfd(d), e->d_name, pw->pw_uid, pw->pw_gid, 0) ==
-		    -1)
-			log_warn("xdp", "%s/%s: giving it to %s", path,
-			    e->d_name, pw->pw_name);
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, "link-", 5) == 0)
+			give(d, e->d_name, pw);
+		else if (strncmp(e->d_name, "maps-", 5) == 0)
+			give_maps(d, e->d_name, pw);
+	}
 	if (d != NULL)
 		closedir(d);
 }
@@ -103,7 +120,7 @@ give_maps(void *ctx, const char *dir, const char *name)
 int
 xdp_pin_open(const char *dir, const char *user, struct errmsg *why)
 {
-	struct passwd *pw = user == NULL ? NULL : getpwnam(user);
+	const struct passwd *pw = user == NULL ? NULL : getpwnam(user);
 	int fd;
 
 	if (!on_bpffs(dir)) {
@@ -116,7 +133,7 @@ xdp_pin_open(const char *dir, const char *user, struct errmsg *why)
 		if (chown(dir, pw->pw_uid, pw->pw_gid) == -1)
 			return errmsg_sys(
 			    why, "%s: giving it to %s", dir, user);
-		each_maps(dir, give_maps, pw);
+		give_all(dir, pw);
 	}
 	if ((fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return errmsg_sys(why, "%s", dir);
@@ -143,12 +160,13 @@ remove_maps(const char *dir, const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	/* Another release may have had others. */
-	d = opendir(path);
+	d = open_folder(AT_FDCWD, path);
 	while (d != NULL && (e = readdir(d)) != NULL)
 		(void)unlinkat(dirfd(d), e->d_name, 0);
 	if (d != NULL)
 		closedir(d);
-	(void)rmdir(path);
+	if (rmdir(path) == -1)
+		(void)unlink(path);
 }
 
 int
@@ -234,20 +252,19 @@ xdp_pin_take(const char *dir, uint32_t id, struct errmsg *why)
 	return o;
 }
 
-static void
-remove_others(void *ctx, const char *dir, const char *name)
-{
-	const char *keep = ctx;
-
-	if (strcmp(name, keep) != 0)
-		remove_maps(dir, name);
-}
-
 void
 xdp_pin_clean(const char *dir, uint32_t but)
 {
 	char keep[32];
+	struct dirent *e;
+	DIR *d = opendir(dir);
 
 	snprintf(keep, sizeof(keep), "maps-%" PRIu32, but);
-	each_maps(dir, remove_others, keep);
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, "maps-", 5) == 0 &&
+		    strcmp(e->d_name, keep) != 0)
+			remove_maps(dir, e->d_name);
+	}
+	if (d != NULL)
+		closedir(d);
 }

@@ -137,6 +137,7 @@ start_balancer() {
 end_balancer() {
 	kill -"${1:-TERM}" "$balancer"
 	wait "$balancer" 2>/dev/null || true
+	balancer=
 }
 
 ask() { "$build/tests/net/balancer_client" "$socket" "$@"; }
@@ -505,34 +506,48 @@ goes_on_with_auto() {
 	end_balancer TERM
 }
 
-# Its link keeps the program of the balancer before last, whose maps are gone.
-one_is_down() {
+# The newest program, on a link of its own, and with no state when it ends; and
+# the link of an interface that is down, which keeps the program of the balancer
+# before last: there are maps of neither.
+several_programs() {
 	local before
-	ip -n "$node" link add also0 up type veth peer also1 || return 1
-	ip -n "$node" link set also1 up
-	start_again also || return 1
-	[ -e "$work/bpf/link-also0" ] || return 1
+	start_again all || return 1
 	wait_until 10 resolved 3 || return 1
 	send 203.0.113.10 100 1000
 	wait_until 5 has_forwarded 100 || return 1
 	before=$(count_of forward)
+	end_balancer TERM
+	ip -n "$node" link add also0 up type veth peer also1 || return 1
+	ip -n "$node" link set also1 up
+	start_balancer also || return 1
+	[ -e "$work/bpf/link-also0" ] || return 1
+	start_again also || return 1
+	equal "$(count_of forward)" "$before" || return 1
 	ip -n "$node" link set also0 down
 	start_again also && start_again also || return 1
 	equal "$(count_of forward)" "$before" || return 1
 	ip -n "$node" link del also0
 	end_balancer TERM
 }
-# Who removes what the former user has pinned?
+# What the former user has pinned is the next one's to remove; where a link leads
+# that it may have put there is not.
 runs_as_another_user() {
 	sed 's/user: nobody/user: root/' "$work/all.yaml" >"$work/root.yaml"
 	start_again root || return 1
-	equal "$(stat -c %U "$work"/bpf/maps-*)" root || return 1
+	equal "$(owners)" root || return 1
+	mkdir "$work/elsewhere" && touch "$work/elsewhere/file" || return 1
+	ln -s "$work/elsewhere" "$work/bpf/maps-1" || return 1
 	start_again all || return 1
-	equal "$(stat -c %U "$work"/bpf/maps-*)" nobody || return 1
+	equal "$(owners)" nobody || return 1
+	equal "$(stat -c %U "$work/elsewhere" "$work/elsewhere/file" | uniq)" root ||
+		return 1
 	end_balancer TERM
+	detach >/dev/null
+	[ -e "$work/elsewhere/file" ]
 }
+owners() { stat -c %U "$work"/bpf/link-* "$work"/bpf/maps-[0-9][0-9]* | uniq; }
 start_again() {
-	[ ! -e "/proc/$balancer" ] || end_balancer TERM
+	[ -z "$balancer" ] || end_balancer TERM
 	start_balancer "$1" && ask install "$work/all.yaml" >/dev/null
 }
 
@@ -650,7 +665,7 @@ check "the lease runs out" lease_runs_out
 check "--detach takes it off" detaches
 check "another's program is left alone" foreign_is_left_alone
 check "goes on with the driver left to choice" goes_on_with_auto
-check "counts go on where an interface is down" one_is_down
+check "counts go on where links have several programs" several_programs
 check "runs as another user" runs_as_another_user
 check "goes on with another driver" is_taken_off
 check "native mode: redirects to another interface" natively

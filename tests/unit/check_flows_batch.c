@@ -221,7 +221,8 @@ static const struct {
     {flows_fewer_hash, 3, "flows.hash: as many as of where and age expected"},
     {flows_no_name, 3, "flows.service: a name of bounded length expected"},
     {flows_bad_name, 3, "flows.service: the name of a service expected"},
-    {flows_address, 3, "flows.backends: an address of 4 or 16 bytes expected"},
+    {flows_address, 3,
+	"flows.backends: a host's address of 4 or 16 bytes expected"},
 };
 
 START_TEST(flows_refused)

@@ -17,6 +17,7 @@ START_TEST(unreadable)
 	struct rtnl *rtnl;
 	size_t n;
 
+	ck_assert_int_ge(asking, 0);
 	close(asking);
 	rtnl = rtnl_new(NULL, 0, &why);
 	ck_assert_ptr_nonnull(rtnl);
