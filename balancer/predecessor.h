@@ -4,10 +4,9 @@
  * then asks for the descriptors: the listening socket and the route device.
  * Until it says that it forwards (predecessor_dismiss), the predecessor goes on
  * as if nothing were, and it does so for good when the successor ends before;
- * but it puts off new states meanwhile, since the successor goes on from what is
- * in force.
- * So somebody holds the device at any time; and each client that connects is
- * served, by the one or the other, since it is the same socket.
+ * but it puts off new states meanwhile, since the successor goes on from what
+ * is in force. So somebody holds the device at any time; and each client that
+ * connects is served, by the one or the other, since it is the same socket.
  *
  * All but the last step wait, since a successor has nothing else to do. */
 #ifndef BALANCER_PREDECESSOR_H
