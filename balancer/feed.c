@@ -184,8 +184,9 @@ settle(struct feed *f, struct wire_request *request, struct evbuffer *out)
 		    "settled slots of a cluster with another seed");
 	if (f->env.settle(f->env.ctx, &request->settle, &why) == -1) {
 		if (log_limited(&bucket, mono_now().us, &swallowed))
-			log_warnx(
-			    "feed", "settled slots refused: %s", why.text);
+			log_warnx("feed",
+			    "settled slots refused: %s (%u more not shown)",
+			    why.text, swallowed);
 		return wire_put_refused(out, request->id, why.text);
 	}
 	return wire_put_settled_taken(out, request->id);

@@ -376,7 +376,7 @@ on_sweep(evutil_socket_t fd, short what, void *ctx)
 	schedule(nh->sweep, nh->sweep_soon ? SETTLE_MS : REFRESH_MS);
 }
 
-/* Not at the start: notices were lost. */
+/* Again: notices were lost, or there was no memory for one. */
 static void
 read_links(struct nexthop *nh)
 {

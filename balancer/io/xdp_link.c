@@ -128,7 +128,7 @@ find_pinned(struct xdp_link *link, const char *path, enum conf_xdp_mode mode)
 	return false;
 }
 
-/* What was pinned before privileges were let go of must be ours after that. */
+/* What is pinned before privileges are let go of must be ours after that. */
 static int
 own(const char *dir, const char *path, struct errmsg *why)
 {
@@ -152,7 +152,7 @@ xdp_link_open(struct xdp_link *link, const char *dir, const char *name,
 	*link = (struct xdp_link){.fd = -1, .ifindex = ifindex};
 	path_of(path, dir, name);
 	if (find_pinned(link, path, mode))
-		return own(dir, path, why);
+		return 0; /* xdp_pin_open has given it to us */
 	if ((other = program_on(ifindex, &native)) != 0)
 		return errmsg_set(why,
 		    "%s has another XDP program (id %u), which is left "

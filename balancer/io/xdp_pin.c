@@ -166,7 +166,7 @@ remove_maps(const char *dir, const char *name)
 	if (d != NULL)
 		closedir(d);
 	if (rmdir(path) == -1)
-		(void)unlink(path);
+		(void)unlink(path); /* a link */
 }
 
 int

@@ -16,7 +16,8 @@
 struct xdp_object;
 
 /* Opens the folder, made and given to `user` (may be NULL), on a bpffs that is
- * mounted for it if need be. Its file descriptor, or -1 with `why`.
+ * mounted for it if need be; what is pinned there is given as well. Its file
+ * descriptor, or -1 with `why`.
  *
  * Its parents may be closed to who we become: systemd mounts /sys/fs/bpf for
  * root alone. The others here take the path that leads through the descriptor,
